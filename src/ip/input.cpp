@@ -44,8 +44,8 @@ void Input::receive_frame(Interface& interface, const ReceivedFrame& frame, Inst
     return;
   }
   arrival.station = link->source;
-  arrival.bytes = frame.bytes.sub(wire::EthernetHeader::kSize,
-                                  frame.bytes.length - wire::EthernetHeader::kSize);
+  constexpr std::uint32_t kLinkHeader = wire::EthernetHeader::kSize;
+  arrival.bytes = frame.bytes.sub(kLinkHeader, frame.bytes.length - kLinkHeader);
   switch (static_cast<wire::EtherType>(link->type)) {
     case wire::EtherType::kArp:
       output_.resolution().receive_arp(interface, arrival.bytes.bytes(), now);
