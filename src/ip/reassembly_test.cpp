@@ -145,18 +145,6 @@ TEST_F(ReassemblyTest, odd_and_empty_pieces_are_refused) {
   add(piece(0, 63, true));
   add(piece(0, 0, true));
   EXPECT_EQ(count(Counter::EstabIpBadTotalLength), 2u);
-  from = "fd00::7";
-  to = "fd00::2";
-  EXPECT_EQ(add(piece(0, 63, true)).problem_at, 4u);  // RFC 8200 4.5: the payload length field
-  EXPECT_EQ(reassembler.memory(), 0u);
-}
-
-TEST_F(ReassemblyTest, a_first_fragment_without_its_header_is_refused_in_v6) {
-  from = "fd00::7";
-  to = "fd00::2";
-  wire::IpPacket h = ip_header(from, to, wire::Protocol::kTcp);
-  h.more_fragments = true;
-  EXPECT_TRUE(add(ip_packet(h, octets(8))).incomplete_chain);  // RFC 7112
   EXPECT_EQ(reassembler.memory(), 0u);
 }
 
