@@ -125,8 +125,7 @@ class Connection {
   // segment that is due now: data that the windows allow, retransmissions, FIN, ACK.
   void transmit(Context& context);
 
-  // --- (A) looks
-  // ----------------------------------------------------------------------------------
+  // --- (A) looks --------------------------------------------------------------------------------
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }
   const FourTuple& tuple() const { return tuple_; }
@@ -218,7 +217,8 @@ class Connection {
   void arm_persist(Context& context);
   void restart_keep_alive(Context& context);
   void run_retransmit(Context& context);
-  void run_persist(Context& context);
+  void probe_window(Context& context);
+  Duration give_up_after(std::int64_t retries, const Tuning& tuning) const;
   void run_keep_alive(Context& context);
   void run_state_timer(Context& context);
   bool retries_spent(Context& context) const;
@@ -261,7 +261,9 @@ class Connection {
   bool urgent_received_ = false;  // rcv_up_ means something
   bool urgent_read_ = false;
   bool doubt_ = false;
-  bool more_hint_ = false;  // MSG_MORE
+  bool more_hint_ = false;         // MSG_MORE
+  bool held_long_enough_ = false;  // a corked segment's time is over
+  bool remote_given_ = false;      // OPEN named the remote socket
 
   wire::Flags cause_ = 0;  // flags of the segment being processed, 0 in calls and timers
 

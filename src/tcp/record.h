@@ -58,8 +58,7 @@ WireSeq reopened_iss(const TimeWait& record, WireSeq proposed);
 bool may_reuse(const TimeWait& record, const FourTuple& tuple, Millis entered_at,
                const Tuning& tuning, Instant now);
 
-// --- SYN-RECEIVED
-// ---------------------------------------------------------------------------------
+// --- SYN-RECEIVED -------------------------------------------------------------------------------
 struct SynRecord {
   FourTuple tuple;
   WireSeq iss;  // ours

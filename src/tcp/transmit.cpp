@@ -238,8 +238,7 @@ void Connection::emit(wire::Segment&& segment, Context& context, bool again) {
   push(std::move(segment), context, again);
 }
 
-// --- the window that we offer
-// -----------------------------------------------------------------------
+// --- the window that we offer -------------------------------------------------------------------
 
 // RFC 9293 3.8.6.2.2: opens only by a worthwhile step (MUST-39), never shrinks (SHLD-14).
 std::uint16_t Connection::offer_window(Context& context) {
