@@ -65,8 +65,8 @@ struct Readout {  // what receive() moved
 
 class Connection {
  public:
-  // --- OPEN (RFC 9293 3.10.1)
-  // --------------------------------------------------------------------- `id` names it in events;
+  // --- OPEN (RFC 9293 3.10.1) ---
+  // `id` names it in events;
   // the driver chooses it. SYN goes out with the next transmit().
   static Connection open_active(std::uint64_t id, const FourTuple& tuple, const Settings& settings,
                                 const Path& path, WireSeq iss, std::uint32_t ts_offset,
@@ -80,8 +80,8 @@ class Connection {
   static Connection from_record(std::uint64_t id, const SynRecord& record, const Settings& settings,
                                 const Path& path, Context& context);
 
-  // --- (B) inputs
-  // --------------------------------------------------------------------------------- Answers that
+  // --- (B) inputs ---
+  // Answers that
   // may not wait (RST, challenge ACK) are appended at once; the rest by transmit().
   void on_segment(const wire::Segment& segment, Context& context);
   void on_time(Context& context);  // runs every timer that is due
@@ -90,8 +90,8 @@ class Connection {
   bool on_error(const PathError& error, Context& context);
   void on_path_mtu(std::size_t mtu, Context& context);  // learned from another connection
 
-  // --- (C) calls
-  // ---------------------------------------------------------------------------------- Queue bytes;
+  // --- (C) calls ---
+  // Queue bytes;
   // returns how many fitted. EAGAIN none, EPIPE after our close or the connection's end, ENOTCONN
   // before it, or the pending error (cleared). `urgent`: SEND with the URGENT flag: the last byte
   // taken is the urgent one (RFC 9293 3.8.5, RFC 6093). `more`: MSG_MORE.
@@ -120,12 +120,12 @@ class Connection {
   int take_error();
   int soft_error() const { return soft_error_; }
 
-  // --- (D) output
-  // --------------------------------------------------------------------------------- Appends every
+  // --- (D) output ---
+  // Appends every
   // segment that is due now: data that the windows allow, retransmissions, FIN, ACK.
   void transmit(Context& context);
 
-  // --- (A) looks --------------------------------------------------------------------------------
+  // --- (A) looks ---
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }
   const FourTuple& tuple() const { return tuple_; }
