@@ -66,8 +66,7 @@ struct Readout {  // what receive() moved
 class Connection {
  public:
   // --- OPEN (RFC 9293 3.10.1) ---
-  // `id` names it in events;
-  // the driver chooses it. SYN goes out with the next transmit().
+  // `id` names it in events; the driver chooses it. SYN goes out with the next transmit().
   static Connection open_active(std::uint64_t id, const FourTuple& tuple, const Settings& settings,
                                 const Path& path, WireSeq iss, std::uint32_t ts_offset,
                                 Context& context);
@@ -81,8 +80,7 @@ class Connection {
                                 const Path& path, Context& context);
 
   // --- (B) inputs ---
-  // Answers that
-  // may not wait (RST, challenge ACK) are appended at once; the rest by transmit().
+  // Answers that may not wait (RST, challenge ACK) are appended at once; the rest by transmit().
   void on_segment(const wire::Segment& segment, Context& context);
   void on_time(Context& context);  // runs every timer that is due
   // False: the quoted sequence number is not in flight; ignored (RFC 5927). For TooBig, true means
@@ -91,10 +89,9 @@ class Connection {
   void on_path_mtu(std::size_t mtu, Context& context);  // learned from another connection
 
   // --- (C) calls ---
-  // Queue bytes;
-  // returns how many fitted. EAGAIN none, EPIPE after our close or the connection's end, ENOTCONN
-  // before it, or the pending error (cleared). `urgent`: SEND with the URGENT flag: the last byte
-  // taken is the urgent one (RFC 9293 3.8.5, RFC 6093). `more`: MSG_MORE.
+  // Queue bytes; returns how many fitted. EAGAIN none, EPIPE after our close or the connection's end,
+  // ENOTCONN before it, or the pending error (cleared). `urgent`: SEND with the URGENT flag: the last
+  // byte taken is the urgent one (RFC 9293 3.8.5, RFC 6093). `more`: MSG_MORE.
   Result<std::size_t> send(Bytes bytes, bool urgent, bool more, Context& context);
   Result<std::size_t> send(const Slice& bytes, bool more, Context& context);  // no copy
   // Move bytes to `to`; 0 is end of stream. EAGAIN none there, ENOTCONN, or the pending error
@@ -121,8 +118,7 @@ class Connection {
   int soft_error() const { return soft_error_; }
 
   // --- (D) output ---
-  // Appends every
-  // segment that is due now: data that the windows allow, retransmissions, FIN, ACK.
+  // Appends every segment that is due now: data that the windows allow, retransmissions, FIN, ACK.
   void transmit(Context& context);
 
   // --- (A) looks ---
@@ -197,7 +193,7 @@ class Connection {
   void mark_all_lost();
   std::int64_t pipe() const;
 
-  // --- transmit.cpp, segments.cpp
+  // --- transmit.cpp
   bool send_one(Context& context);        // the next new segment; false: nothing may go
   bool retransmit_one(Context& context);  // the next hole; false: none is left, or no room
   bool may_send_part(std::int64_t length, std::int64_t available, Context& context);
@@ -228,7 +224,7 @@ class Connection {
   void stop_timers();
   void fill_windows(Info& info) const;
 
-  // --- mss.cpp
+  // --- path.cpp
   std::int64_t effective_mss() const;  // RFC 9293 3.7.1, MUST-16
   void suspect_black_hole(Context& context);
 
