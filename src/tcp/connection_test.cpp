@@ -83,6 +83,7 @@ TEST(Exchange, hostile_wires_by_seed) {
 
 TEST(Connection, small_buffers_and_zero_windows) {
   TwoEnds w(3, {.delay = 5ms, .jitter = 0ns, .loss = 0.02, .duplicate = 0});
+  w.tick = 100ms;
   tcp::Settings tiny;
   tiny.receive_buffer = 2304;
   tiny.send_buffer = 4608;

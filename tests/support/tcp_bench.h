@@ -276,6 +276,7 @@ class TwoEnds {
   Connection a, b;  // a: 10.0.0.1:80, b: 10.0.0.2:5000
   std::vector<std::pair<Instant, std::string>> log;
   std::uint64_t carried = 0;
+  Duration tick = 24h;  // run() asks `done` at least this often, for applications with a rhythm
 
   explicit TwoEnds(std::uint64_t seed = 1, WireFaults f = {}) : random(seed), faults(f) {}
 
@@ -290,8 +291,8 @@ class TwoEnds {
       Duration limit, const std::function<bool()>& done = [] { return false; }) {
     const Instant end = world.now + limit;
     while (!done()) {
-      const Instant next =
-          std::min({a.deadline(), b.deadline(), wire_.empty() ? kNever : wire_.begin()->first});
+      const Instant next = std::min({a.deadline(), b.deadline(), world.now + tick,
+                                     wire_.empty() ? kNever : wire_.begin()->first});
       if (next > end) {
         world.now = end;
         return done();
