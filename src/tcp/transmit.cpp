@@ -286,10 +286,9 @@ bool Connection::window_update_due() const {
   const std::int64_t most = std::min<std::int64_t>(
       static_cast<std::int64_t>(settings_.receive_buffer), std::int64_t{65535} << rcv_wnd_shift_);
   const std::int64_t left = rcv_adv_ - rcv_nxt_;
-  const std::int64_t could = std::min(
-      static_cast<std::int64_t>(settings_.receive_buffer) -
-          static_cast<std::int64_t>(receive_queue_.readable()),
-      most);
+  const std::int64_t could = std::min(static_cast<std::int64_t>(settings_.receive_buffer) -
+                                          static_cast<std::int64_t>(receive_queue_.readable()),
+                                      most);
   const std::int64_t step = std::min<std::int64_t>(most / 2, 2 * std::int64_t{our_mss_});
   return could - left >= step && left <= most / 2;
 }
