@@ -57,8 +57,12 @@ Result<void> Loop::watch(int fd, std::uint32_t events, Callback callback) {
   epoll_event e{};
   e.events = events;
   e.data.u64 = key_of(fd, id);
-  const int op = known != watched_.end() ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  if (::epoll_ctl(epoll_.get(), op, fd, &e) < 0) return fail(errno);
+  const bool changes = known != watched_.end();
+  int failed = ::epoll_ctl(epoll_.get(), changes ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e);
+  if (failed < 0 && changes && errno == ENOENT) {  // closed without unwatch(), its number reused
+    failed = ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &e);
+  }
+  if (failed < 0) return fail(errno);
   watched_[fd] = std::make_shared<Watched>(Watched{id, std::move(callback)});
   return {};
 }
