@@ -11,7 +11,7 @@ constexpr Duration kRetry = std::chrono::milliseconds(1);
 
 // How long `bytes` take to leave at `rate` bit/s, rounded up.
 Duration transmission_time(std::size_t bytes, std::uint64_t rate) {
-  const auto bit_ns = static_cast<unsigned __int128>(bytes) * 8 * 1'000'000'000;
+  const std::uint64_t bit_ns = std::uint64_t{bytes} * 8 * 1'000'000'000;  // fits: frames are small
   return Duration(static_cast<std::int64_t>((bit_ns + rate - 1) / rate));
 }
 
