@@ -55,6 +55,7 @@ enum class StationAddress : std::uint8_t {
 struct PacketOptions {
   StationAddress station = StationAddress::kOwn;
   std::optional<MacAddress> mac;
+  std::optional<std::size_t> mtu;  // bytes; set on the interface (needs CAP_NET_ADMIN)
   // Hands on the frames of up to 64 KB that Linux left unsegmented as they are. Otherwise they are
   // cut to the MTU, as the wire would have carried them.
   bool keep_large_frames = false;
