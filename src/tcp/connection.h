@@ -1,0 +1,297 @@
+// One TCP connection (RFC 9293's TCB): a value. It does no input and no output, asks no clock, no
+// randomness, takes no lock, knows no socket. Its driver
+//
+//   (A) looks            state(), readiness(), info(), deadline()
+//   (B) hands it inputs  on_segment(), on_time(), on_error()
+//   (C) hands it calls   send(), receive(), shutdown_write(), close(), abort() ...
+//   (D) asks for output  transmit()
+//
+// in any order, each with a Context that says what time it is and takes what comes out. After (B)
+// and (C) the driver calls transmit() once, when it has no more input for this connection: so ACKs
+// aggregate over a batch (RFC 9293 3.10.7.4, MUST-58, MUST-59).
+//
+// The eleven states are all here, LISTEN and TIME-WAIT too: a Connection alone is the whole RFC
+// and is what the tests and the simulator walk. A stack keeps listeners, half-open connections and
+// TIME-WAIT in smaller forms (record.h).
+#pragma once
+#include <optional>
+
+#include "estab/error.h"
+#include "tcp/congestion.h"
+#include "tcp/context.h"
+#include "tcp/info.h"
+#include "tcp/receive_queue.h"
+#include "tcp/record.h"
+#include "tcp/rtt.h"
+#include "tcp/scoreboard.h"
+#include "tcp/send_queue.h"
+#include "tcp/settings.h"
+#include "tcp/state_machine.h"
+
+namespace estab::tcp {
+
+// What the application could do now without waiting; poll(2)'s meaning.
+enum Ready : std::uint8_t {
+  kReadable = 0x01,    // bytes, end of stream, or an error to read
+  kWritable = 0x02,    // room in the send buffer, or an error to read
+  kUrgent = 0x04,      // an urgent byte waits (POLLPRI)
+  kReadClosed = 0x08,  // the peer's FIN was received, or SHUT_RD (POLLRDHUP)
+  kHangup = 0x10,      // both directions are closed (POLLHUP)
+  kError = 0x20,       // a pending error (POLLERR)
+  kConnected = 0x40,   // the handshake is done
+};
+using Readiness = std::uint8_t;
+
+// What the network below says of the path (ip floor).
+struct Path {
+  std::size_t mtu = 1500;      // largest IP packet to this destination, bytes
+  std::size_t our_mtu = 1500;  // largest that we can receive: MSS option (MUST-67, SHLD-6)
+  bool loopback = false;       // tcp_tw_reuse 2
+};
+
+// An ICMP error about a segment of this connection, already matched to it by the 4-tuple.
+struct PathError {
+  enum class Kind : std::uint8_t { Soft, Hard, TooBig };
+  Kind kind = Kind::Soft;
+  WireSeq seq;          // of the quoted segment: checked against what is in flight (RFC 5927 4)
+  int error = 0;        // errno, Soft and Hard
+  std::size_t mtu = 0;  // TooBig
+};
+
+struct Readout {               // what receive() moved
+  std::size_t bytes = 0;
+  bool at_mark = false;        // it stopped at the urgent mark
+};
+
+class Connection {
+ public:
+  // --- OPEN (RFC 9293 3.10.1) ---------------------------------------------------------------------
+  // `id` names it in events; the driver chooses it. SYN goes out with the next transmit().
+  static Connection open_active(std::uint64_t id, const FourTuple& tuple, const Settings& settings,
+                                const Path& path, WireSeq iss, std::uint32_t ts_offset,
+                                Context& context);
+  // One passive OPEN: LISTEN within this very object. tuple.remote may be unspecified (port 0).
+  static Connection open_passive(std::uint64_t id, const FourTuple& tuple, const Settings& settings,
+                                 const Path& path, WireSeq iss, std::uint32_t ts_offset,
+                                 Context& context);
+  // A SYN-queue record whose final ACK came: the child of a listener, in SYN-RECEIVED. Give it that
+  // segment next.
+  static Connection from_record(std::uint64_t id, const SynRecord& record, const Settings& settings,
+                                const Path& path, Context& context);
+
+  // --- (B) inputs ---------------------------------------------------------------------------------
+  // Answers that may not wait (RST, challenge ACK) are appended at once; the rest by transmit().
+  void on_segment(const wire::Segment& segment, Context& context);
+  void on_time(Context& context);  // runs every timer that is due
+  // False: the quoted sequence number is not in flight; ignored (RFC 5927). For TooBig, true means
+  // that the driver may confirm the new path MTU.
+  bool on_error(const PathError& error, Context& context);
+  void on_path_mtu(std::size_t mtu, Context& context);  // learned from another connection
+
+  // --- (C) calls ----------------------------------------------------------------------------------
+  // Queue bytes; returns how many fitted. EAGAIN none, EPIPE after our close or the connection's
+  // end, ENOTCONN before it, or the pending error (cleared). `urgent`: SEND with the URGENT flag:
+  // the last byte taken is the urgent one (RFC 9293 3.8.5, RFC 6093). `more`: MSG_MORE.
+  Result<std::size_t> send(Bytes bytes, bool urgent, bool more, Context& context);
+  Result<std::size_t> send(const Slice& bytes, bool more, Context& context);  // no copy
+  // Move bytes to `to`; 0 is end of stream. EAGAIN none there, ENOTCONN, or the pending error
+  // (cleared). `peek` leaves them in the queue. Stops at the urgent mark.
+  Result<Readout> receive(MutableBytes to, bool peek, Context& context);
+  // The one out-of-band byte (MSG_OOB). EINVAL: none, or oob_inline; EAGAIN: announced, not here yet.
+  Result<std::uint8_t> receive_urgent(bool peek, Context& context);
+  bool at_mark() const;                    // SIOCATMARK (MUST-33)
+  void set_settings(const Settings& settings, Context& context);
+  const Settings& settings() const { return settings_; }
+
+  Result<void> shutdown_write(Context& context);  // CLOSE of our direction; the owner reads on
+  void shutdown_read(Context& context);           // sends nothing; reads return end of stream
+  // The application lets go (close(2)): unread data or none decides between RST and FIN (L18, MAY-1);
+  // with `reset` it is linger {on, 0} (L17). Afterwards an orphan; bounded in every state (L22).
+  void close(bool reset, Context& context);
+  void abort(Context& context);                   // ABORT, 3.10.5
+  // The OPEN calls of a passive connection that become active (arrow 7).
+  Result<void> open_now(const Endpoint& remote, Context& context);
+  // SO_ERROR: the pending error, cleared by the look.
+  int take_error();
+  int soft_error() const { return soft_error_; }
+
+  // --- (D) output ---------------------------------------------------------------------------------
+  // Appends every segment that is due now: data that the windows allow, retransmissions, FIN, ACK.
+  void transmit(Context& context);
+
+  // --- (A) looks ----------------------------------------------------------------------------------
+  State state() const { return state_; }
+  std::uint64_t id() const { return id_; }
+  const FourTuple& tuple() const { return tuple_; }
+  Opened opened() const { return opened_; }
+  bool orphan() const { return orphan_; }
+  // The earliest timer; kNever when none runs.
+  Instant deadline() const;
+  Readiness readiness() const;
+  Info info(const Tuning& tuning, Instant now) const;
+  Instant state_since() const { return state_since_; }
+  std::size_t memory() const;              // payload memory really held, bytes
+  std::size_t readable_bytes() const;      // SIOCINQ
+  std::size_t unacked_bytes() const;       // SIOCOUTQ
+  std::size_t unsent_bytes() const;        // SIOCOUTQNSD
+  // The two peers of a closing connection hold nothing more: the driver may keep time_wait() in its
+  // place and delete this (TIME-WAIT; FIN-WAIT-2 of an orphan).
+  bool compactable() const;
+  TimeWait time_wait() const;
+  Duration time_wait_length(const Tuning& tuning) const;
+  // The RST that this connection's end leaves with the peer was asked for: R1 passed, the route is
+  // doubtful (MUST-20). Cleared by the look.
+  bool take_doubt();
+
+ private:
+  friend class Inspector;  // tests look inside, never change
+
+  // --- connection.cpp, user_calls.cpp
+  void apply(Event event, Context& context, Rule rule = Rule::None, int error = 0);
+  void note(Rule rule, Context& context, int error = 0) const;
+  void end(Event event, Rule rule, int error, Context& context);
+  void became_closed(Context& context);
+  void start_closing(Context& context);
+  void set_error(int error);
+  void release_buffers();
+
+  // --- segment_arrives.cpp: the eight steps of 3.10.7.4, and LISTEN, SYN-SENT
+  void arrives_in_listen(const wire::Segment& segment, Context& context);
+  void arrives_in_syn_sent(const wire::Segment& segment, Context& context);
+  void arrives_in_time_wait(const wire::Segment& segment, Context& context);
+  bool check_first_four(const wire::Segment& segment, Context& context);
+  bool check_ack(const wire::Segment& segment, Context& context);
+  void check_urgent(const wire::Segment& segment, Context& context);
+  void process_text(const wire::Segment& segment, Context& context);
+  void check_fin(const wire::Segment& segment, Context& context);
+  void adopt_syn(const wire::Segment& segment, Context& context);
+  void on_reset(const wire::Segment& segment, Context& context);
+  void challenge(const wire::Segment& segment, Context& context);
+  void become_established(const wire::Segment& segment, Context& context);
+
+  // --- acknowledge.cpp: what an acceptable ACK does
+  void acknowledge(const wire::Segment& segment, Context& context);
+  void update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack);
+  void sample_rtt(const wire::Segment& segment, SeqNum ack, Context& context);
+  bool fin_acked() const { return fin_sent_ && snd_una_ > fin_seq_; }
+
+  // --- recovery.cpp: loss detection and repair, RFC 6675, 6582, 5681
+  void detect_loss(const wire::Segment& segment, std::int64_t newly_acked, bool duplicate,
+                   Context& context);
+  void enter_recovery(Context& context);
+  void leave_recovery(Context& context);
+  void on_retransmission_timeout(Context& context);
+  std::int64_t pipe() const;
+  void refresh_lost_edge();
+
+  // --- transmit.cpp, segments.cpp
+  bool send_one(Context& context);            // the next segment of data or FIN; false: nothing due
+  bool retransmit_one(Context& context);
+  bool may_send_now(std::int64_t length, std::int64_t available) const;
+  void send_syn(Context& context, bool again);
+  void send_ack(Context& context);
+  void send_reset(Context& context, Counter why);
+  void send_probe(Context& context);
+  void emit(wire::Segment&& segment, Context& context);
+  wire::Segment blank(wire::Flags flags, SeqNum seq, Context& context);
+  void add_data_options(wire::Segment& segment, Context& context);
+  std::uint32_t window_to_offer(Context& context);
+  void on_segment_sent(SeqNum seq, std::int64_t length, bool again, Context& context);
+
+  // --- timers.cpp
+  void arm_retransmit(Context& context);
+  void restart_keep_alive(Context& context);
+  void run_retransmit(Context& context);
+  void run_persist(Context& context);
+  void run_keep_alive(Context& context);
+  void run_delayed_ack(Context& context);
+  void run_state_timer(Context& context);
+  bool retries_spent(Context& context) const;
+  void bound_closing_state(Context& context);
+
+  // --- mss.cpp
+  std::int64_t effective_mss() const;         // RFC 9293 3.7.1, MUST-16
+  void learn_peer_mss(const wire::Segment& syn, const Tuning& tuning);
+  void suspect_black_hole(Context& context);
+
+  // sequence space: RFC 9293 3.3.1, by its own names
+  SeqNum iss_, snd_una_, snd_nxt_, snd_wl1_, snd_wl2_, snd_up_;
+  std::uint32_t snd_wnd_ = 0, max_snd_wnd_ = 0;
+  SeqNum irs_, rcv_nxt_, rcv_up_, rcv_adv_;   // rcv_adv: right edge of the window last offered
+  SeqNum fin_seq_;                            // our FIN, once fin_queued_ and the data before is known
+  SeqNum last_ack_sent_;                      // RFC 7323: Last.ACK.sent
+
+  std::uint64_t id_ = 0;
+  FourTuple tuple_;
+  Settings settings_;
+  Path path_;
+  State state_ = State::Closed;
+  Opened opened_ = Opened::Actively;
+  Instant state_since_{};
+
+  // flags
+  bool orphan_ = false;            // no application owns it any more
+  bool fin_queued_ = false;        // our direction is closed: a FIN follows the queued bytes
+  bool fin_sent_ = false;
+  bool fin_received_ = false;
+  bool read_shut_ = false;         // SHUT_RD
+  bool close_when_established_ = false;  // CLOSE in SYN-RECEIVED with queued data (3.10.4)
+  bool syn_due_ = false;           // a SYN or SYN,ACK waits for transmit()
+  bool ack_due_ = false;           // an ACK waits for transmit()
+  bool reset_left_ = false;        // a RST has been sent
+  bool was_connected_ = false;
+  bool urgent_pending_ = false;    // snd_up_ means something
+  bool urgent_received_ = false;   // rcv_up_ means something
+  bool urgent_read_ = false;
+  bool doubt_ = false;
+  bool more_hint_ = false;         // MSG_MORE
+
+  // agreed options
+  bool ts_ok_ = false, sack_ok_ = false, wscale_ok_ = false;
+  std::uint8_t snd_wnd_shift_ = 0, rcv_wnd_shift_ = 0;
+  std::uint32_t ts_offset_ = 0, ts_recent_ = 0;
+  Instant ts_recent_at_{};
+  std::uint16_t peer_mss_ = 536, our_mss_ = 1460;
+  std::size_t mss_limit_ = 65535;  // lowered by black-hole detection
+
+  int error_ = 0, soft_error_ = 0;
+
+  SendQueue send_queue_;
+  ReceiveQueue receive_queue_;
+  Scoreboard scoreboard_;
+  RttEstimator rtt_;
+  Congestion congestion_;
+
+  // recovery
+  enum class Phase : std::uint8_t { Open, Recovery, Loss } phase_ = Phase::Open;
+  SeqNum recovery_point_, high_rxt_, lost_edge_;
+  std::int64_t dup_acks_ = 0;
+  std::int64_t reordering_ = 3;
+  SeqNum timed_seq_;               // end of the segment being timed (Karn: never one sent twice)
+  Instant timed_at_{};
+  bool timing_ = false;
+  SeqNum small_seq_;               // end of the last small segment (Nagle, Minshall's way)
+
+  // timers; kNever: not running
+  Instant retransmit_at_ = kNever, persist_at_ = kNever, delayed_ack_at_ = kNever;
+  Instant keep_alive_at_ = kNever, state_at_ = kNever, hold_until_ = kNever;
+  int retries_ = 0, probes_ = 0, keep_probes_ = 0, backoff_ = 0;
+  Instant retry_since_{};          // first transmission of what is being repeated
+  Instant probe_answered_at_{};
+
+  // delayed ACK
+  std::int64_t unacked_received_ = 0;  // bytes received since our last ACK
+  int quick_acks_ = 0;             // ACK at once this many times
+  std::uint32_t rcv_mss_ = 536;    // RMSS: what full-sized looks like
+  std::optional<wire::SackBlock> dsack_;
+
+  // rate limits of answers, and totals
+  Instant last_answer_{};
+  bool answered_ = false;
+  Instant last_data_sent_{}, last_data_received_{}, last_ack_received_{};
+  std::uint64_t bytes_sent_ = 0, bytes_acked_ = 0, bytes_received_ = 0, bytes_retrans_ = 0;
+  std::uint32_t segs_in_ = 0, segs_out_ = 0, data_segs_in_ = 0, data_segs_out_ = 0;
+  std::uint32_t total_retrans_ = 0, dsack_dups_ = 0, rcv_ooopack_ = 0;
+};
+
+}  // namespace estab::tcp
