@@ -22,7 +22,7 @@ PURE = re.compile(
     r"""^(?:
         mem(?:cpy|move|set|cmp|chr|rchr|mem)
       | str(?:len|nlen|cmp|ncmp|chr|rchr|casecmp|ncasecmp|tol|toul|toll|toull|tod|str|spn|cspn)
-      | inet_(?:pton|ntop) | hton[sl] | ntoh[sl] | bcmp
+      | v?snprintf | inet_(?:pton|ntop) | hton[sl] | ntoh[sl] | bcmp
       | abort                                     # our own bug, never a peer's packet
       | (?:l|ll)?abs | (?:sqrt|cbrt|pow|exp|exp2|log|log2|log10|floor|ceil|round|lround|llround|trunc|fmod|ldexp|frexp)[fl]?
     )$""",
@@ -30,7 +30,7 @@ PURE = re.compile(
 )
 # Reserved names belong to the compiler's runtime; these among them are not innocent.
 IMPURE_RESERVED = re.compile(
-    r"^__(?:\w*printf|fgets|getdelim|read|pread|recv\w*|poll|ppoll|fdelt|open\w*)_chk$|^_IO_|^__isoc99_\w*scanf$")
+    r"^__(?:v?f?printf|v?dprintf|fgets|getdelim|read|pread|recv\w*|poll|ppoll|fdelt|open\w*)_chk$|^_IO_|^__isoc99_\w*scanf$")
 # C++ symbols, demangled.
 IMPURE = re.compile(
     r"""(?x)
