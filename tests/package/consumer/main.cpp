@@ -1,9 +1,9 @@
 // What a stranger's first program does with the installed library: values, names and knobs.
-#include <cstdio>
 #include <estab/address.h>
 #include <estab/state.h>
 #include <estab/time.h>
 #include <estab/tuning.h>
+#include <cstdio>
 
 int main() {
   using namespace std::chrono_literals;
@@ -12,6 +12,7 @@ int main() {
   estab::Tuning tuning;
   if (!estab::set_knob(tuning, "time_wait", "30") || tuning.time_wait != 30) return 2;
   if (estab::Instant{} + 2s < estab::Instant{}) return 3;
-  std::printf("%s %zu knobs\n", estab::rfc_name(estab::State::TimeWait).data(), estab::knobs().size());
+  std::printf("%s %zu knobs\n", estab::rfc_name(estab::State::TimeWait).data(),
+              estab::knobs().size());
   return 0;
 }
