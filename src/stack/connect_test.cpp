@@ -194,27 +194,37 @@ struct Client {
   int error = 0;
 };
 
+// 30,000 connects in a row to one destination, each closed at once.
 TEST(Connect, L13_time_wait_exhausts_the_ports_and_tcp_tw_reuse_goes_on) {
   Net n;
-  ASSERT_TRUE(n.a.set_tuning("ip_local_port_range", "40000 40499"));
   Client client(n);
-  for (int i = 0; i < 500; ++i) ASSERT_TRUE(client.once(ip4(2))) << i;
-  EXPECT_EQ(n.a.totals().time_wait_records, 500u);
-  EXPECT_FALSE(client.once(ip4(2)));
+  for (int i = 0; i < kRange; ++i) ASSERT_TRUE(client.once(ip4(2))) << i;
+  EXPECT_EQ(n.a.totals().time_wait_records, static_cast<std::uint64_t>(kRange));
+  for (int i = kRange; i < 30000; ++i) ASSERT_FALSE(client.once(ip4(2)));
   EXPECT_EQ(client.error, EADDRNOTAVAIL);
-  EXPECT_EQ(n.a.port_shortage()->in_time_wait, 500u);
-  EXPECT_THAT(n.a.port_shortage()->to_string(), HasSubstr("500 are held by TIME-WAIT"));
+  EXPECT_EQ(n.a.port_shortage()->in_time_wait, static_cast<std::uint32_t>(kRange));
+  EXPECT_THAT(n.a.port_shortage()->to_string(), HasSubstr("28232 are held by TIME-WAIT"));
   n.now += 2s;
   EXPECT_FALSE(client.once(ip4(2)));  // tcp_tw_reuse = 2: on loopback alone
   ASSERT_TRUE(n.a.set_tuning("tcp_tw_reuse", "1"));
-  for (int i = 0; i < 500; ++i) ASSERT_TRUE(client.once(ip4(2))) << i;
-  EXPECT_EQ(n.a.totals().time_wait_records, 500u);
-  EXPECT_EQ(n.a.counters()[Counter::TcpExtTWRecycled], 500u);
-  EXPECT_EQ(count_rule(n.a, Rule::L13_ReusedByConnect), 500u);
-  // Each is younger than tcp_tw_reuse_delay now.
+  for (int i = 0; i < 2000; ++i) ASSERT_TRUE(client.once(ip4(2))) << i;
+  EXPECT_EQ(n.a.totals().time_wait_records, static_cast<std::uint64_t>(kRange));
+  EXPECT_EQ(n.a.counters()[Counter::TcpExtTWRecycled], 2000u);
+}
+
+TEST(Connect, L13_waits_for_tcp_tw_reuse_delay) {
+  Net n;
+  ASSERT_TRUE(n.a.set_tuning("ip_local_port_range", "40000 40009"));
+  ASSERT_TRUE(n.a.set_tuning("tcp_tw_reuse", "1"));
+  Client client(n);
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(client.once(ip4(2))) << i;
   EXPECT_FALSE(client.once(ip4(2)));
-  n.now += 1001ms;
-  EXPECT_TRUE(client.once(ip4(2)));
+  n.now += 999ms;
+  EXPECT_FALSE(client.once(ip4(2)));
+  n.now += 1ms;
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(client.once(ip4(2)));
+  EXPECT_FALSE(client.once(ip4(2)));
+  EXPECT_EQ(count_rule(n.a, Rule::L13_ReusedByConnect), 10u);
 }
 
 TEST(Connect, L13_needs_timestamps) {
