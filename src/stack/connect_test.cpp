@@ -227,6 +227,28 @@ TEST(Connect, L13_waits_for_tcp_tw_reuse_delay) {
   EXPECT_EQ(count_rule(n.a, Rule::L13_ReusedByConnect), 10u);
 }
 
+// What is known of a shortage is out of date when a live connection goes to TIME-WAIT.
+TEST(Connect, L13_a_shortage_of_live_connections_ends_too) {
+  Net n;
+  ASSERT_TRUE(n.a.set_tuning("ip_local_port_range", "40000 40000"));
+  ASSERT_TRUE(n.a.set_tuning("tcp_tw_reuse", "1"));
+  const ListenerId l = listen_on(n.b, {{}, {80}}, n.now);
+  const auto c = n.a.connect({}, {ip4(2), {80}}, {}, n.now);
+  n.run();
+  EXPECT_FALSE(n.a.connect({}, {ip4(2), {80}}, {}, n.now));
+  EXPECT_EQ(n.a.port_shortage()->in_use, 1u);
+  n.a.close(*c, false, n.now);
+  n.run();
+  EXPECT_FALSE(n.a.connect({}, {ip4(2), {80}}, {}, n.now));
+  EXPECT_EQ(n.a.port_shortage()->in_time_wait, 1u);  // FIN-WAIT-2, as a record
+  n.run(5s);
+  n.b.close(n.b.accept(l, n.now)->connection, false, n.now);
+  n.run();
+  EXPECT_FALSE(n.a.connect({}, {ip4(2), {80}}, {}, n.now));
+  n.run(1100ms);
+  EXPECT_TRUE(n.a.connect({}, {ip4(2), {80}}, {}, n.now));
+}
+
 TEST(Connect, L13_needs_timestamps) {
   Net n;
   ASSERT_TRUE(n.a.set_tuning("ip_local_port_range", "40000 40000"));

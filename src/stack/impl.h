@@ -265,7 +265,7 @@ class Stack::Impl {
     Instant until{};
   };
   std::array<std::optional<Exhausted>, 16> exhausted_;
-  std::uint64_t releases_ = 1;  // ports set free, knobs changed
+  std::uint64_t releases_ = 1;  // ports set free or in TIME-WAIT now, knobs changed
 
   // For the length of one call
   ip::Received received_;
