@@ -32,6 +32,9 @@
 namespace estab {
 
 class Stack;
+namespace socket {
+class Engine;
+}
 
 // What could be done now without waiting: poll(2)'s meaning.
 using Readiness = std::uint8_t;
