@@ -41,7 +41,7 @@ struct PoolOptions {
   std::optional<Duration> connect_timeout = std::chrono::seconds(10);
   SocketOptions socket;  // for new connections
   // Asked last before a connection is handed out again, if set: false discards it.
-  std::function<bool(Socket&)> healthy;
+  std::function<bool(Socket&)> healthy{};
 };
 
 struct PoolMetrics {

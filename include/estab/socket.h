@@ -59,25 +59,25 @@ struct SocketOptions {
   bool quick_ack = true;       // TCP_QUICKACK: a hint
   bool linger = false;         // SO_LINGER: close() waits up to linger_time; with 0 it resets
   Duration linger_time{0};
-  Duration receive_timeout{0};            // SO_RCVTIMEO; 0: none
-  Duration send_timeout{0};               // SO_SNDTIMEO, connect() included; 0: none
-  std::size_t receive_buffer = 0;         // SO_RCVBUF in bytes of payload, not doubled; 0: default
-  std::size_t send_buffer = 0;            // SO_SNDBUF, likewise
-  std::size_t receive_low_water = 1;      // SO_RCVLOWAT
-  std::size_t not_sent_low_water = 0;     // TCP_NOTSENT_LOWAT; 0: default
-  std::optional<Duration> keep_idle;      // TCP_KEEPIDLE
-  std::optional<Duration> keep_interval;  // TCP_KEEPINTVL
-  std::optional<int> keep_count;          // TCP_KEEPCNT
-  std::optional<int> syn_retries;         // TCP_SYNCNT
-  std::optional<Duration> fin_wait_2;     // TCP_LINGER2; negative: an orphan does not wait
-  std::optional<Duration> time_wait;      // 2 MSL of this connection or listener's children
-  Duration user_timeout{0};               // TCP_USER_TIMEOUT; 0: R2 decides
-  Duration defer_accept{0};               // TCP_DEFER_ACCEPT; listeners
-  int max_segment = 0;                    // TCP_MAXSEG; 0: what the path allows
-  std::string congestion = "reno";        // TCP_CONGESTION
-  int tos = 0;                            // IP_TOS, IPV6_TCLASS
-  int ttl = 0;                            // IP_TTL, IPV6_UNICAST_HOPS; 0: default
-  std::vector<std::uint8_t> ip_options;   // IP_OPTIONS: a source route
+  Duration receive_timeout{0};          // SO_RCVTIMEO; 0: none
+  Duration send_timeout{0};             // SO_SNDTIMEO, connect() included; 0: none
+  std::size_t receive_buffer = 0;       // SO_RCVBUF in bytes of payload, not doubled; 0: default
+  std::size_t send_buffer = 0;          // SO_SNDBUF, likewise
+  std::size_t receive_low_water = 1;    // SO_RCVLOWAT
+  std::size_t not_sent_low_water = 0;   // TCP_NOTSENT_LOWAT; 0: default
+  std::optional<Duration> keep_idle{};  // TCP_KEEPIDLE
+  std::optional<Duration> keep_interval{};  // TCP_KEEPINTVL
+  std::optional<int> keep_count{};          // TCP_KEEPCNT
+  std::optional<int> syn_retries{};         // TCP_SYNCNT
+  std::optional<Duration> fin_wait_2{};     // TCP_LINGER2; negative: an orphan does not wait
+  std::optional<Duration> time_wait{};      // 2 MSL of this connection or listener's children
+  Duration user_timeout{0};                 // TCP_USER_TIMEOUT; 0: R2 decides
+  Duration defer_accept{0};                 // TCP_DEFER_ACCEPT; listeners
+  int max_segment = 0;                      // TCP_MAXSEG; 0: what the path allows
+  std::string congestion = "reno";          // TCP_CONGESTION
+  int tos = 0;                              // IP_TOS, IPV6_TCLASS
+  int ttl = 0;                              // IP_TTL, IPV6_UNICAST_HOPS; 0: default
+  std::vector<std::uint8_t> ip_options{};   // IP_OPTIONS: a source route
 };
 
 enum ReceiveFlags : unsigned {
@@ -138,11 +138,11 @@ class SocketBase {
 };
 
 struct ConnectOptions {
-  std::optional<Endpoint> local;    // bind to this first; port 0 chooses one
-  std::optional<Duration> timeout;  // ETIMEDOUT when not connected by then
+  std::optional<Endpoint> local{};    // bind to this first; port 0 chooses one
+  std::optional<Duration> timeout{};  // ETIMEDOUT when not connected by then
   // Return at once with a non-blocking socket; kConnected or kError tells how it ended.
   bool nonblocking = false;
-  SocketOptions socket;
+  SocketOptions socket{};
 };
 
 class Socket : public SocketBase {

@@ -49,13 +49,14 @@ class Engine;  // src/socket/engine.h
 }
 
 struct StackOptions {
-  Tuning tuning;                      // max_descriptors is here as well
-  std::optional<std::uint64_t> seed;  // everything random from this, keys too: for tests alone
-  std::string state_file;             // outlives the process: TIME-WAIT, ISN key; empty: none
-  std::string name;                   // for tools; empty: "estab-PID"
-  std::string runtime_directory;  // where tools look for stacks; empty: default_runtime_directory()
+  Tuning tuning{};                      // max_descriptors is here as well
+  std::optional<std::uint64_t> seed{};  // everything random from this, keys too: for tests alone
+  std::string state_file{};             // outlives the process: TIME-WAIT, ISN key; empty: none
+  std::string name{};                   // for tools; empty: "estab-PID"
+  std::string
+      runtime_directory{};  // where tools look for stacks; empty: default_runtime_directory()
   std::size_t event_capacity = 4096;  // lifecycle events kept for readers
-  std::function<Instant()> clock;     // what calls take for now; empty: CLOCK_MONOTONIC
+  std::function<Instant()> clock{};   // what calls take for now; empty: CLOCK_MONOTONIC
 };
 
 // $XDG_RUNTIME_DIR/estab, or /run/estab for root, or /tmp/estab-UID.
@@ -63,12 +64,12 @@ std::string default_runtime_directory();
 
 // What an interface is given when its device is attached.
 struct InterfaceOptions {
-  std::vector<Prefix> addresses;  // host bits kept: {10.0.0.2, 24}
+  std::vector<Prefix> addresses{};  // host bits kept: {10.0.0.2, 24}
   struct Route {
     Prefix destination;
     std::optional<IpAddress> gateway;
   };
-  std::vector<Route> routes;  // those to the addresses' own networks come by themselves
+  std::vector<Route> routes{};  // those to the addresses' own networks come by themselves
 };
 using InterfaceNumber = std::uint32_t;
 
