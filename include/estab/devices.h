@@ -55,6 +55,7 @@ enum class StationAddress : std::uint8_t {
 struct PacketOptions {
   StationAddress station = StationAddress::kOwn;
   std::optional<MacAddress> mac;
+  std::optional<std::size_t> mtu;  // bytes; set on the interface (needs CAP_NET_ADMIN)
   // Hands on the frames of up to 64 KB that Linux left unsegmented as they are. Otherwise they are
   // cut to the MTU, as the wire would have carried them.
   bool keep_large_frames = false;
@@ -102,7 +103,7 @@ Opened with_pcap(std::unique_ptr<Device> inner, const std::string& path,
                  Duration clock_offset = wall_clock_offset());
 
 enum class Direction : std::uint8_t { kIn, kOut };
-// One line for each frame, e.g. "out 10.0.0.1:80 > 10.0.0.2:4711 SA seq ..." (tracer.h).
+// One line for each frame: "10.0.0.1:80 > 10.0.0.2:4711 S. 0:0(0) ack 1 win 65535" (tracer.h).
 using TraceSink = std::function<void(Instant now, Direction direction, std::string_view line)>;
 std::unique_ptr<Device> with_trace(std::unique_ptr<Device> inner, TraceSink sink);
 

@@ -10,11 +10,12 @@
 
 namespace estab::wire {
 
-// "S.", "F.", "P.", "R", ".": letters SFRPUEW and '.' for ACK, as packetdrill takes them; "-" when
-// no flag is set.
+// "S.", "F.", "P.", "R", ".": letters FSRP.UEW, '.' for ACK, as tcpdump and packetdrill have them;
+// "-" when no flag is set.
 std::string flags_text(Flags flags);
-// The options as build_tcp() would write them, padding included; "" when there is none.
-std::string options_text(const TcpOptions& options);
+// The options as build_tcp_options() writes them, padding included; "" when there is none. SACK
+// blocks are printed relative to `sack_base`.
+std::string options_text(const TcpOptions& options, WireSeq sack_base = {});
 // Numbers are printed relative to these two (the first of the sender's and of the other's space).
 std::string segment_text(const Segment& segment, WireSeq seq_base = {}, WireSeq ack_base = {});
 
