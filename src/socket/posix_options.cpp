@@ -111,7 +111,7 @@ Duration deferred_by(int wanted) {
 }
 
 Result<Change> set_fin_wait_2(int wanted) {
-  constexpr int kMost = 120;
+  static constexpr int kMost = 120;
   return [wanted](SocketOptions& o) {
     o.fin_wait_2.reset();
     if (wanted != 0) o.fin_wait_2 = wanted < 0 ? seconds(-1) : seconds(std::min(wanted, kMost));
