@@ -91,18 +91,18 @@ class Stack {
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
 
-  // --- assembly: the device must outlive the stack or be detached ------------------------------------
+  // --- assembly: the device must outlive the stack or be detached ---
   ip::InterfaceId attach(Device& device, const InterfaceConfig& config);
   void detach(ip::InterfaceId id, Instant now);
   ip::IpLayer& ip();
 
-  // --- one step --------------------------------------------------------------------------------------
+  // --- one step ---
   // Takes what the devices have (a bounded batch each), runs timers, sends what is due. Returns when
   // to come back at the latest; at once (`now`) when a device had more.
   std::optional<Instant> poll(Instant now);
   std::vector<Notice> take_notices();
 
-  // --- ports and listeners ---------------------------------------------------------------------------
+  // --- ports and listeners ---
   // port 0 chooses one. EADDRINUSE, EADDRNOTAVAIL (not our address), EINVAL.
   Result<BindingId> bind(const Endpoint& local, const BindOptions& options);
   void unbind(BindingId id);
@@ -115,7 +115,7 @@ class Stack {
   Result<Accepted> accept(ListenerId id, Instant now);        // EAGAIN
   void close(ListenerId id, Instant now);                     // L7: RST to each queued child
 
-  // --- connections -----------------------------------------------------------------------------------
+  // --- connections ---
   // Returns at once; kConnected or kError comes as a notice. EADDRNOTAVAIL (why: port_shortage()),
   // ENETUNREACH, EADDRINUSE (the very tuple lives), EINVAL (broadcast, multicast: MUST-46), ENOBUFS.
   Result<ConnectionId> connect(std::optional<BindingId> binding, const Endpoint& remote,
@@ -135,7 +135,7 @@ class Stack {
   tcp::Readiness readiness(ConnectionId id) const;
   tcp::Readiness readiness(ListenerId id) const;
 
-  // --- looking ---------------------------------------------------------------------------------------
+  // --- looking ---
   // Every connection, listener and record, as tools show them. Visits at most `limit` from `cursor`
   // (0 to begin) and returns the next cursor, 0 at the end: a million are read in slices.
   std::uint64_t visit(std::uint64_t cursor, std::size_t limit, Instant now,
