@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -14,6 +15,7 @@
 #include <cstring>
 
 #include "dev/file_descriptor.h"
+#include "dev/netlink.h"
 
 namespace estab::dev {
 namespace {
@@ -77,10 +79,15 @@ bool set_mtu(const std::string& name, std::size_t mtu) {
   return request.ask(SIOCSIFMTU);
 }
 
+// By netlink: the ioctl takes no privilege but that of the first user namespace.
 bool set_transmit_queue(const std::string& name, std::size_t frames) {
-  Request request(name);
-  request.ifr.ifr_qlen = static_cast<int>(frames);
-  return request.ask(SIOCSIFTXQLEN);
+  const auto state = interface_state(name);
+  if (!state) return false;
+  ifinfomsg fixed{};
+  fixed.ifi_index = state->index;
+  NetlinkMessage message(RTM_NEWLINK, 0, fixed);
+  message.attribute(IFLA_TXQLEN, static_cast<std::uint32_t>(frames));
+  return Netlink().request(std::move(message)).has_value();
 }
 
 std::string mtu_failure(const std::string& name, std::size_t mtu, int error) {

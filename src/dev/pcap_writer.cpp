@@ -18,14 +18,12 @@ class PcapWriter : public Decorator {
   PcapWriter(std::unique_ptr<Device> wrapped, FileDescriptor file, Duration clock_offset)
       : Decorator(std::move(wrapped)), file_(std::move(file)), clock_offset_(clock_offset) {}
 
-  // The section and the two interfaces. False with errno when they could not be written.
+  // The section and the interface. False with errno when they could not be written.
   bool begin() {
     const auto link = link_type();
     wire::pcapng_section(blocks_, {.application = "estab", .os = "Linux", .comment = {}});
-    for (const char* way : {"in", "out"}) {
-      const std::string title = fmt::format("{} {}", name(), way);
-      wire::pcapng_interface(blocks_, {.link = link, .name = title});
-    }
+    const std::string title = name();
+    wire::pcapng_interface(blocks_, {.link = link, .name = title});
     return flush();
   }
 
@@ -34,7 +32,7 @@ class PcapWriter : public Decorator {
     inner().receive(now, limit, in);
     for (std::size_t i = before; i < in.size(); ++i) {
       const std::array pieces{in[i].bytes.bytes()};
-      record(now, Direction::kIn, pieces);
+      record(now, wire::PcapngDirection::kInbound, pieces);
     }
     flush();
   }
@@ -46,7 +44,7 @@ class PcapWriter : public Decorator {
     for (const OutgoingFrame& frame : out.first(taken)) {
       pieces.assign({frame.head()});
       for (const Slice& s : frame.payload()) pieces.push_back(s.bytes());
-      record(now, Direction::kOut, pieces);
+      record(now, wire::PcapngDirection::kOutbound, pieces);
     }
     flush();
     return taken;
@@ -57,16 +55,17 @@ class PcapWriter : public Decorator {
     return link() == LinkKind::kIp ? wire::PcapngLink::kRaw : wire::PcapngLink::kEthernet;
   }
 
-  void record(Instant now, Direction direction, std::span<const Bytes> pieces) {
+  void record(Instant now, wire::PcapngDirection direction, std::span<const Bytes> pieces) {
     if (!file_) return;
     std::size_t length = 0;
     for (const Bytes& piece : pieces) length += piece.size();
     const auto when = (now + clock_offset_).time_since_epoch().count();
     wire::pcapng_packet(blocks_,
-                        {.interface = direction == Direction::kIn ? 0u : 1u,
+                        {.interface = 0,
                          .timestamp = static_cast<std::uint64_t>(when),
                          .original_length = static_cast<std::uint32_t>(length),
-                         .comment = {}},
+                         .comment = {},
+                         .direction = direction},
                         pieces);
   }
 

@@ -32,6 +32,7 @@ enum OptionCode : std::uint16_t {
   kSectionApplication = 4,
   kInterfaceName = 2,
   kInterfaceTimestampResolution = 9,
+  kPacketFlags = 2,
 };
 
 // The longest prefix of at most 65,535 bytes that ends no UTF-8 character in its middle.
@@ -140,6 +141,10 @@ void pcapng_packet(std::vector<std::uint8_t>& out, const PcapngPacket& packet,
   for (const Bytes& piece : captured) out.insert(out.end(), piece.begin(), piece.end());
   pad_to_32_bits(out, block.begin());
   block.option(kComment, packet.comment);
+  if (packet.direction != PcapngDirection::kUnknown) {
+    const char flags[4] = {static_cast<char>(packet.direction), 0, 0, 0};
+    block.option(kPacketFlags, {flags, sizeof(flags)});
+  }
   block.end();
 }
 

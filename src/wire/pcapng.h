@@ -34,11 +34,14 @@ struct PcapngInterface {
 // Timestamps of its packets are in nanoseconds (if_tsresol 9).
 void pcapng_interface(std::vector<std::uint8_t>& out, const PcapngInterface& description);
 
+enum class PcapngDirection : std::uint8_t { kUnknown = 0, kInbound = 1, kOutbound = 2 };
+
 struct PcapngPacket {
   std::uint32_t interface = 0;
   std::uint64_t timestamp = 0;        // ns since 1970
   std::uint32_t original_length = 0;  // bytes on the wire, at least those captured
   std::string_view comment;
+  PcapngDirection direction = PcapngDirection::kUnknown;  // epb_flags, when known
 };
 void pcapng_packet(std::vector<std::uint8_t>& out, const PcapngPacket& packet, Bytes captured);
 // The captured bytes in pieces, as a frame on its way out has them.
