@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "ip/path_mtu.h"
+#include "wire/bytes.h"
 #include "wire/icmp.h"
 #include "wire/ip.h"
 #include "wire/source_route.h"
@@ -202,6 +203,30 @@ wire::Parsed<IcmpError> quoted_segment(const wire::IcmpMessage& message, const I
   error.error = meaning.error;
   if (meaning.kind == Kind::kTooBig) error.mtu = next_hop_mtu(message, *quoted);
   return error;
+}
+
+std::optional<wire::IpPacket> outline_of_refused(Bytes bytes) {
+  constexpr std::size_t kFixedHeader = 40;
+  constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kDestination = 60;
+  if (bytes.size() < kFixedHeader || bytes[0] >> 4 != 6) return std::nullopt;
+  wire::IpPacket packet;
+  packet.source = wire::load_v6(bytes.data() + 8);
+  packet.destination = wire::load_v6(bytes.data() + 24);
+  packet.total_length = kFixedHeader + wire::load16(bytes.data() + 4);
+  std::uint8_t next = bytes[6];
+  std::size_t at = kFixedHeader;
+  for (int headers = 0; headers < wire::kMaxExtensionHeaders; ++headers) {
+    const bool extension =
+        next == kHopByHop || next == kRouting || next == kFragment || next == kDestination;
+    if (!extension || bytes.size() < at + 8 || packet.fragment_offset != 0) break;
+    if (next == kFragment) packet.fragment_offset = wire::load16(bytes.data() + at + 2) & 0xfff8;
+    const std::size_t size = next == kFragment ? 8 : (std::size_t{bytes[at + 1]} + 1) * 8;
+    next = bytes[at];
+    at += size;
+  }
+  packet.protocol = next;
+  if (at < bytes.size()) packet.payload = bytes.subspan(at);
+  return packet;
 }
 
 bool may_answer(const wire::IpPacket& packet, bool link_group, bool even_to_group,

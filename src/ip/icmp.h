@@ -24,6 +24,12 @@ std::optional<Counter> icmp_counter(const wire::IcmpMessage& message);
 wire::Parsed<IcmpError> quoted_segment(const wire::IcmpMessage& message, const IcmpMeaning& meaning,
                                        const RouteTable& routes);
 
+// What has to be known of an IPv6 packet that parse_ip() refused for its extension headers, to
+// answer it: addresses, fragment offset, upper protocol and payload where the chain leads to one.
+// Nothing is checked that parse_ip() checked before; nothing comes back when there is no IPv6
+// header.
+std::optional<wire::IpPacket> outline_of_refused(Bytes bytes);
+
 // Whether an error may answer `packet` (RFC 1122 3.2.2, RFC 4443 2.4 (e)): not one to a group or in
 // a frame to a group, not a fragment but the first, not an ICMP error, not from what is no single
 // host. `even_to_group`: RFC 4443's exception for some parameter problems.

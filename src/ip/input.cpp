@@ -44,8 +44,8 @@ void Input::receive_frame(Interface& interface, const ReceivedFrame& frame, Inst
     return;
   }
   arrival.station = link->source;
-  arrival.bytes = frame.bytes.sub(wire::EthernetHeader::kSize,
-                                  frame.bytes.length - wire::EthernetHeader::kSize);
+  constexpr std::uint32_t kLinkHeader = wire::EthernetHeader::kSize;
+  arrival.bytes = frame.bytes.sub(kLinkHeader, frame.bytes.length - kLinkHeader);
   switch (static_cast<wire::EtherType>(link->type)) {
     case wire::EtherType::kArp:
       output_.resolution().receive_arp(interface, arrival.bytes.bytes(), now);
@@ -78,9 +78,9 @@ void Input::refuse_unparsed(const Arrival& arrival, Counter why, Instant now) {
   const Bytes bytes = arrival.bytes.bytes();
   const std::optional<wire::Ip6Problem> problem = wire::ip6_parameter_problem(bytes);
   if (!problem) return;
-  const wire::Parsed<wire::IpPacket> packet = wire::parse_quoted_ip(bytes);
-  const IpAddress source = packet ? packet->source : IpAddress{};
-  if (!packet || martian_source(source, arrival.origin, routes_) || !is_for_us(arrival, *packet)) {
+  const std::optional<wire::IpPacket> packet = outline_of_refused(bytes);
+  if (!packet || martian_source(packet->source, arrival.origin, routes_) ||
+      !is_for_us(arrival, *packet)) {
     return;
   }
   answers_.parameter_problem(*packet, bytes, arrival.link_group, arrival.interface, *problem, now);
@@ -122,12 +122,9 @@ void Input::receive_fragment(const Arrival& arrival, const wire::IpPacket& packe
                              Received& out) {
   const Bytes bytes = arrival.bytes.bytes().first(packet.total_length);
   const Reassembler::Outcome outcome = reassembler_.add(packet, bytes, arrival.link_group, now);
-  if (outcome.problem_at || outcome.incomplete_chain) {
+  if (outcome.problem_at) {
     wire::Ip6Problem problem;
-    problem.pointer = outcome.problem_at.value_or(0);
-    if (outcome.incomplete_chain) {
-      problem.code = static_cast<std::uint8_t>(wire::Icmpv6ParameterProblem::kIncompleteChain);
-    }
+    problem.pointer = *outcome.problem_at;
     answers_.parameter_problem(packet, bytes, arrival.link_group, arrival.interface, problem, now);
   }
   if (!outcome.whole) return;

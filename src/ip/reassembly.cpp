@@ -4,7 +4,6 @@
 #include <array>
 
 #include "wire/ip.h"
-#include "wire/tcp.h"
 
 namespace estab::ip {
 namespace {
@@ -21,24 +20,13 @@ std::uint32_t end_of(const wire::IpPacket& fragment) {
   return fragment.fragment_offset + static_cast<std::uint32_t>(fragment.payload.size());
 }
 
-std::size_t smallest_header(std::uint8_t protocol) {
-  switch (static_cast<wire::Protocol>(protocol)) {
-    case wire::Protocol::kTcp:
-      return wire::kTcpHeader;
-    case wire::Protocol::kUdp:
-    case wire::Protocol::kIcmpv4:
-    case wire::Protocol::kIcmpv6:
-      return 8;
-  }
-  return 0;
-}
-
 constexpr std::uint8_t kNotEct = 1 << 0;
 constexpr std::uint8_t kCongestion = 1 << 3;
 
 }  // namespace
 
-// What no reassembly can use, whatever else came.
+// What no reassembly can use, whatever else came. (In IPv6 parse_ip() has refused odd lengths and
+// first fragments without their headers.)
 std::optional<Reassembler::Outcome> Reassembler::refuse_shape(
     const wire::IpPacket& fragment) const {
   Outcome refused;
@@ -46,7 +34,6 @@ std::optional<Reassembler::Outcome> Reassembler::refuse_shape(
   const bool v6 = !fragment.is_v4();
   if (length == 0 || (fragment.more_fragments && length % 8 != 0)) {
     counters_.add(Counter::EstabIpBadTotalLength);
-    if (v6 && length != 0) refused.problem_at = 4;  // the payload length field
     return refused;
   }
   // Ping of death: the end lies beyond what a packet can be.
@@ -54,11 +41,6 @@ std::optional<Reassembler::Outcome> Reassembler::refuse_shape(
   if (header + end_of(fragment) > 65535) {
     counters_.add(Counter::EstabReasmTooLarge);
     if (v6) refused.problem_at = fragment.header_length - 6u;  // the fragment offset field
-    return refused;
-  }
-  if (v6 && fragment.fragment_offset == 0 && length < smallest_header(fragment.protocol)) {
-    counters_.add(Counter::EstabIp6BadExtension);
-    refused.incomplete_chain = true;
     return refused;
   }
   return std::nullopt;

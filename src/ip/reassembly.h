@@ -35,8 +35,6 @@ class Reassembler {
     // The field that ICMPv6's parameter problem (code 0) points at, when this piece deserves one
     // (RFC 8200 4.5).
     std::optional<std::uint32_t> problem_at;
-    // RFC 7112: the first fragment of an IPv6 packet lacks the upper layer's header.
-    bool incomplete_chain = false;
   };
 
   Reassembler(const Tuning& tuning, Counters& counters) : tuning_(tuning), counters_(counters) {}

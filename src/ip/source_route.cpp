@@ -33,9 +33,10 @@ std::vector<std::uint8_t> return_option(const wire::IpPacket& packet) {
   const std::optional<wire::SourceRoute> route = wire::parse_source_route(packet.options);
   if (!route || !route->completed()) return {};
   const wire::SourceRoute back = wire::return_route(*route, packet.source);
-  // A forged route may name anything: a way back through a group is none.
-  const bool sound = std::all_of(back.hops.begin(), back.hops.begin() + back.count,
-                                 [](const IpAddress& hop) { return hop.is_unicast(); });
+  // A forged route may name anything: a way back through a group or a loopback is none.
+  const bool sound =
+      std::all_of(back.hops.begin(), back.hops.begin() + back.count,
+                  [](const IpAddress& hop) { return hop.is_unicast() && !hop.is_loopback(); });
   if (!sound) return {};
   return option_without_last(back);
 }
