@@ -82,9 +82,13 @@ Result<void> Engine::connect(SocketId id, const Endpoint& remote,
       if (auto begun = begin_connect(id, *entry, remote); !begun) return begun;
       still_going = EINPROGRESS;
       flush(held);
+      entry = find(id);
+      // Even when the answer has come already, which a peer in this stack's own loopback may do.
+      if (deadline.value_or(entry->nonblocking ? kAtOnce : kNever) == kAtOnce) {
+        return fail(EINPROGRESS);
+      }
       break;
   }
-  entry = find(id);
   if (!deadline) {
     deadline = entry->nonblocking ? kAtOnce : deadline_after(entry->options.send_timeout);
   }
