@@ -100,11 +100,13 @@ Result<void> Engine::connect(SocketId id, const Endpoint& remote,
 }
 
 Result<void> Engine::disconnect_entry(Entry& entry) {
+  const bool listened = static_cast<bool>(entry.listener);
   drop_listener(entry);
+  if (listened) return {};
   const State state = state_of(entry);
-  const bool reset = state != State::Closed && state != State::SynSent;
-  drop_connection(entry, reset);
+  drop_connection(entry, state != State::Closed && state != State::SynSent);
   forget_connection(entry);
+  if (state != State::Closed) entry.error = ECONNRESET;
   return {};
 }
 

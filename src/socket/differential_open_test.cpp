@@ -47,7 +47,8 @@ SAME_AS_LINUX(fresh_socket_shut_down) {
   s.rec("shutdown", s.c.shutdown(fd, SHUT_RDWR));
   probe(s, fd);
   s.rec("listen", s.c.listen(fd, 1));
-  s.rec("accept", s.c.accept4(fd, nullptr, nullptr, SOCK_NONBLOCK));
+  s.rec("F_SETFL", s.c.fcntl(fd, F_SETFL, O_NONBLOCK));
+  s.rec("accept", s.c.accept4(fd, nullptr, nullptr, 0));
 }
 
 SAME_AS_LINUX(fresh_socket_shut_down_one_way_each) {

@@ -53,7 +53,7 @@ SAME_AS_LINUX(numbers_and_their_ranges) {
     s.set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value);
     s.set(fd, IPPROTO_IP, IP_TTL, value);
     s.set(fd, IPPROTO_IP, IP_TOS, value);
-    s.set(fd, SOL_SOCKET, SO_RCVLOWAT, value);
+    if (value >= 0) s.set(fd, SOL_SOCKET, SO_RCVLOWAT, value);
   }
 }
 
