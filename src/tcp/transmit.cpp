@@ -64,7 +64,8 @@ bool Connection::retransmit_one(Context& context) {
   const auto hole = scoreboard_.next_hole(from, lost_edge_);
   if (!hole) return false;
   const std::int64_t mss = effective_mss();
-  if (pipe() > 0 && pipe() + mss > congestion_.cwnd()) return false;
+  const bool first = from == snd_una_;  // RFC 5681 3.2 (3), RFC 6582 3.2 (3), RFC 6675 5 (4.3)
+  if (!first && pipe() > 0 && pipe() + mss > congestion_.cwnd()) return false;
   // SHLD-16: only what lies within the window; a closed one is probed by its timer.
   const std::int64_t window = snd_una_ + snd_wnd_ - hole->begin;
   if (window <= 0) return false;
@@ -282,12 +283,15 @@ bool Connection::window_update_due() const {
     case State::TimeWait:
       return false;
   }
-  const auto buffer = static_cast<std::int64_t>(settings_.receive_buffer);
-  const auto used = static_cast<std::int64_t>(receive_queue_.readable());
+  // As much as the header can say: without scaling a large buffer never shows.
+  const std::int64_t most = std::min<std::int64_t>(
+      static_cast<std::int64_t>(settings_.receive_buffer), std::int64_t{65535} << rcv_wnd_shift_);
   const std::int64_t left = rcv_adv_ - rcv_nxt_;
-  const std::int64_t could = buffer - used;
-  const std::int64_t step = std::min<std::int64_t>(buffer / 2, 2 * std::int64_t{our_mss_});
-  return could - left >= step && left <= buffer / 2;
+  const std::int64_t could = std::min(static_cast<std::int64_t>(settings_.receive_buffer) -
+                                          static_cast<std::int64_t>(receive_queue_.readable()),
+                                      most);
+  const std::int64_t step = std::min<std::int64_t>(most / 2, 2 * std::int64_t{our_mss_});
+  return could - left >= step && left <= most / 2;
 }
 
 }  // namespace estab::tcp
