@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <string_view>
 #include <type_traits>
 
 #include "base/bytes.h"
@@ -285,6 +287,42 @@ Decoded<Reply> decode_reply(Bytes frame) {
   if (frame.size() < kHeaderSize) return wrong("the stack's answer is malformed");
   Source source(frame.subspan(kHeaderSize));
   return decode_as(kind_of(frame), source);
+}
+
+std::vector<std::string> runtime_directories(const char* estab_runtime_dir,
+                                             const char* xdg_runtime_dir, std::uint32_t uid) {
+  std::vector<std::string> found;
+  if (estab_runtime_dir != nullptr && *estab_runtime_dir != 0)
+    found.emplace_back(estab_runtime_dir);
+  if (xdg_runtime_dir != nullptr && *xdg_runtime_dir != 0) {
+    found.push_back(std::string(xdg_runtime_dir) + "/estab");
+  }
+  found.emplace_back("/run/estab");
+  found.push_back("/tmp/estab-" + std::to_string(uid));
+  return found;
+}
+
+std::string socket_file_name(std::uint32_t pid, const std::string& name) {
+  std::string safe = name.substr(0, 64);
+  for (char& c : safe) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '-' || c == '_';
+    if (!plain) c = '_';
+  }
+  return std::to_string(pid) + "-" + safe + ".sock";
+}
+
+std::pair<std::uint32_t, std::string> parse_socket_file_name(const std::string& file) {
+  constexpr std::string_view kSuffix = ".sock";
+  std::uint32_t pid = 0;
+  const char* end = file.data() + file.size();
+  const auto [after, error] = std::from_chars(file.data(), end, pid);
+  if (error != std::errc{} || after == end || *after != '-' || !file.ends_with(kSuffix)) {
+    return {0, ""};
+  }
+  const auto begin = static_cast<std::size_t>(after + 1 - file.data());
+  if (file.size() < begin + kSuffix.size()) return {0, ""};
+  return {pid, file.substr(begin, file.size() - kSuffix.size() - begin)};
 }
 
 }  // namespace estab::stack::control

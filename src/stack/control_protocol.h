@@ -105,4 +105,13 @@ Decoded<std::size_t> frame_size(Bytes stream, std::size_t limit);
 Decoded<Request> decode_request(Bytes frame);
 Decoded<Reply> decode_reply(Bytes frame);
 
+// Where control sockets lie: the first of these that can be made or used. `xdg_runtime_dir` is that
+// environment variable's value, may be null. ESTAB_RUNTIME_DIR, where set, comes before all.
+std::vector<std::string> runtime_directories(const char* estab_runtime_dir,
+                                             const char* xdg_runtime_dir, std::uint32_t uid);
+// "4711-web.sock"; characters that a file name or a terminal would stumble over become '_'.
+std::string socket_file_name(std::uint32_t pid, const std::string& name);
+// The process id and the name in such a file name; pid 0: it is none.
+std::pair<std::uint32_t, std::string> parse_socket_file_name(const std::string& file);
+
 }  // namespace estab::stack::control

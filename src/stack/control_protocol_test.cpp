@@ -138,5 +138,24 @@ TEST(ControlProtocol, foreign_and_overlong_frames_are_refused) {
   EXPECT_FALSE(frame_size(foreign, kMaxRequest).has_value());
 }
 
+TEST(ControlProtocol, socket_files_carry_process_and_name) {
+  using Named = std::pair<std::uint32_t, std::string>;
+  EXPECT_EQ(socket_file_name(4711, "web"), "4711-web.sock");
+  EXPECT_EQ(socket_file_name(1, "../x y"), "1-.._x_y.sock");
+  EXPECT_EQ(parse_socket_file_name("4711-web.sock"), (Named{4711, "web"}));
+  EXPECT_EQ(parse_socket_file_name("4711-.sock"), (Named{4711, ""}));
+  for (const char* wrong :
+       {"", "web", "4711.sock", "-web.sock", "4711-", "4711-web", "4711-sock"}) {
+    EXPECT_EQ(parse_socket_file_name(wrong).first, 0u) << wrong;
+  }
+}
+
+TEST(ControlProtocol, runtime_directories_in_order) {
+  using List = std::vector<std::string>;
+  EXPECT_EQ(runtime_directories(nullptr, nullptr, 7), (List{"/run/estab", "/tmp/estab-7"}));
+  EXPECT_EQ(runtime_directories("/a", "/b", 7),
+            (List{"/a", "/b/estab", "/run/estab", "/tmp/estab-7"}));
+}
+
 }  // namespace
 }  // namespace estab::stack::control
