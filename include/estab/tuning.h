@@ -112,8 +112,8 @@ std::span<const Knob> knobs();
 tl::expected<void, std::string> set_knob(Tuning& tuning, std::string_view name,
                                          std::string_view value);
 std::optional<std::int64_t> get_knob(const Tuning& tuning, std::string_view name);
-// Lines of `name = value` (or `name value`), '#' comments. Stops at the first wrong line, with its
-// number in the message.
+// Lines of `name = value` (or `name value`), '#' comments. The first wrong line is named by its
+// number in the message; then `tuning` is as it was.
 tl::expected<void, std::string> load_knobs(Tuning& tuning, std::string_view text);
 // What is dangerous in this combination, one line each; empty when nothing is.
 std::vector<std::string> warnings(const Tuning& tuning);
