@@ -192,7 +192,7 @@ class Parser {
   static Parsed host_comparison(bool local, Compare compare, const std::string& text) {
     const auto host = parse_host(text);
     if (!host) return wrong(host.error());
-    if (compare(1, 0) == compare(0, 1) && compare(0, 0) == compare(1, 0)) {
+    if (compare(1, 0) != compare(0, 1)) {
       return wrong("src and dst take = and != only");
     }
     const bool wanted = compare(0, 0);  // = and its like, or !=
