@@ -24,7 +24,7 @@ class Buffer {
   static Buffer allocate(std::size_t capacity) {
     void* raw = ::operator new(sizeof(Block) + capacity);
     Buffer b;
-    b.block_ = new (raw) Block{{1}, static_cast<std::uint32_t>(capacity)};
+    b.block_ = new (raw) Block{{1}, {0}, static_cast<std::uint32_t>(capacity)};
     return b;
   }
   static Buffer copy_of(Bytes bytes) {
@@ -52,6 +52,12 @@ class Buffer {
   std::size_t capacity() const { return block_ != nullptr ? block_->capacity : 0; }
   // What holding this buffer really costs, header included.
   std::size_t true_size() const { return block_ != nullptr ? capacity() + sizeof(Block) : 0; }
+  // Claims bytes [from, from + n) for writing, when they follow right after what was claimed before:
+  // of several holders that would append to a shared buffer, one gets the room.
+  bool claim(std::uint32_t from, std::uint32_t n) const {
+    if (block_ == nullptr || from + n > block_->capacity) return false;
+    return block_->claimed.compare_exchange_strong(from, from + n, std::memory_order_acq_rel);
+  }
   // Nobody else holds it: only then may its bytes be changed.
   bool unique() const {
     return block_ != nullptr && block_->refs.load(std::memory_order_acquire) == 1;
@@ -60,6 +66,7 @@ class Buffer {
  private:
   struct Block {
     std::atomic<std::uint32_t> refs;
+    std::atomic<std::uint32_t> claimed;
     std::uint32_t capacity;
   };
   Block* block_ = nullptr;

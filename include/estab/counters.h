@@ -108,6 +108,7 @@ namespace estab {
   X(TcpExtTCPACKSkippedFinWait2,   "ACKs from compact FIN-WAIT-2 not sent because of the rate limit") \
   X(TcpExtTCPACKSkippedSynRecv,    "SYN,ACKs for repeated SYNs not sent because of the rate limit") \
   X(TcpExtPAWSEstab,               "segments dropped by PAWS in a synchronized state") \
+  X(EstabTimestampMissing,         "segments dropped because an agreed timestamp option is missing (RFC 7323 3.2)") \
   X(TcpExtPAWSActive,              "SYN,ACKs whose timestamp echo is not ours") \
   X(EstabSeqOutOfWindow,           "segments outside the receive window") \
   X(EstabAckOutOfRange,            "segments whose ACK is outside RFC 5961 5's range, or acks what was never sent") \

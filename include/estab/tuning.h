@@ -42,6 +42,7 @@ namespace estab {
   X(tcp_rfc1337,              flag,         1,     0,        1, "1: a RST does not end TIME-WAIT; 0: it does, as RFC 9293 says and Linux does by default") \
   X(tcp_orphan_retries,       count,        8,     0,      255, "retransmissions for a connection that no application owns") \
   X(tcp_max_orphans,          count,   131072,     0, 16777216, "orphans at most; past it a close() resets (TCPAbortOnMemory)") \
+  X(orphan_lifetime,          seconds,   3600,     1,   864000, "how long a closed connection may take to hand over its last bytes, whatever the peer does (L22)") \
   X(quiet_time,               seconds,      0,     0,     3600, "RFC 9293 3.4.3: after a start without memory, send no segment for this long; 0 takes the risk") \
   /* retransmission, keep-alive */ \
   X(tcp_retries1,             count,        3,     0,      255, "R1: retransmissions before the route is doubted (MUST-20)") \

@@ -58,15 +58,16 @@ struct PathError {
   std::size_t mtu = 0;  // TooBig
 };
 
-struct Readout {               // what receive() moved
+struct Readout {  // what receive() moved
   std::size_t bytes = 0;
-  bool at_mark = false;        // it stopped at the urgent mark
+  bool at_mark = false;  // it stopped at the urgent mark
 };
 
 class Connection {
  public:
-  // --- OPEN (RFC 9293 3.10.1) ---------------------------------------------------------------------
-  // `id` names it in events; the driver chooses it. SYN goes out with the next transmit().
+  // --- OPEN (RFC 9293 3.10.1)
+  // --------------------------------------------------------------------- `id` names it in events;
+  // the driver chooses it. SYN goes out with the next transmit().
   static Connection open_active(std::uint64_t id, const FourTuple& tuple, const Settings& settings,
                                 const Path& path, WireSeq iss, std::uint32_t ts_offset,
                                 Context& context);
@@ -79,8 +80,9 @@ class Connection {
   static Connection from_record(std::uint64_t id, const SynRecord& record, const Settings& settings,
                                 const Path& path, Context& context);
 
-  // --- (B) inputs ---------------------------------------------------------------------------------
-  // Answers that may not wait (RST, challenge ACK) are appended at once; the rest by transmit().
+  // --- (B) inputs
+  // --------------------------------------------------------------------------------- Answers that
+  // may not wait (RST, challenge ACK) are appended at once; the rest by transmit().
   void on_segment(const wire::Segment& segment, Context& context);
   void on_time(Context& context);  // runs every timer that is due
   // False: the quoted sequence number is not in flight; ignored (RFC 5927). For TooBig, true means
@@ -88,38 +90,43 @@ class Connection {
   bool on_error(const PathError& error, Context& context);
   void on_path_mtu(std::size_t mtu, Context& context);  // learned from another connection
 
-  // --- (C) calls ----------------------------------------------------------------------------------
-  // Queue bytes; returns how many fitted. EAGAIN none, EPIPE after our close or the connection's
-  // end, ENOTCONN before it, or the pending error (cleared). `urgent`: SEND with the URGENT flag:
-  // the last byte taken is the urgent one (RFC 9293 3.8.5, RFC 6093). `more`: MSG_MORE.
+  // --- (C) calls
+  // ---------------------------------------------------------------------------------- Queue bytes;
+  // returns how many fitted. EAGAIN none, EPIPE after our close or the connection's end, ENOTCONN
+  // before it, or the pending error (cleared). `urgent`: SEND with the URGENT flag: the last byte
+  // taken is the urgent one (RFC 9293 3.8.5, RFC 6093). `more`: MSG_MORE.
   Result<std::size_t> send(Bytes bytes, bool urgent, bool more, Context& context);
   Result<std::size_t> send(const Slice& bytes, bool more, Context& context);  // no copy
   // Move bytes to `to`; 0 is end of stream. EAGAIN none there, ENOTCONN, or the pending error
   // (cleared). `peek` leaves them in the queue. Stops at the urgent mark.
   Result<Readout> receive(MutableBytes to, bool peek, Context& context);
-  // The one out-of-band byte (MSG_OOB). EINVAL: none, or oob_inline; EAGAIN: announced, not here yet.
+  // The one out-of-band byte (MSG_OOB). EINVAL: none, or oob_inline; EAGAIN: announced, not here
+  // yet.
   Result<std::uint8_t> receive_urgent(bool peek, Context& context);
-  bool at_mark() const;                    // SIOCATMARK (MUST-33)
+  bool at_mark() const;  // SIOCATMARK (MUST-33)
   void set_settings(const Settings& settings, Context& context);
   const Settings& settings() const { return settings_; }
 
   Result<void> shutdown_write(Context& context);  // CLOSE of our direction; the owner reads on
   void shutdown_read(Context& context);           // sends nothing; reads return end of stream
-  // The application lets go (close(2)): unread data or none decides between RST and FIN (L18, MAY-1);
-  // with `reset` it is linger {on, 0} (L17). Afterwards an orphan; bounded in every state (L22).
+  // The application lets go (close(2)): unread data or none decides between RST and FIN (L18,
+  // MAY-1); with `reset` it is linger {on, 0} (L17). Afterwards an orphan; bounded in every state
+  // (L22).
   void close(bool reset, Context& context);
-  void abort(Context& context);                   // ABORT, 3.10.5
+  void abort(Context& context);  // ABORT, 3.10.5
   // The OPEN calls of a passive connection that become active (arrow 7).
   Result<void> open_now(const Endpoint& remote, Context& context);
   // SO_ERROR: the pending error, cleared by the look.
   int take_error();
   int soft_error() const { return soft_error_; }
 
-  // --- (D) output ---------------------------------------------------------------------------------
-  // Appends every segment that is due now: data that the windows allow, retransmissions, FIN, ACK.
+  // --- (D) output
+  // --------------------------------------------------------------------------------- Appends every
+  // segment that is due now: data that the windows allow, retransmissions, FIN, ACK.
   void transmit(Context& context);
 
-  // --- (A) looks ----------------------------------------------------------------------------------
+  // --- (A) looks
+  // ----------------------------------------------------------------------------------
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }
   const FourTuple& tuple() const { return tuple_; }
@@ -130,17 +137,16 @@ class Connection {
   Readiness readiness() const;
   Info info(const Tuning& tuning, Instant now) const;
   Instant state_since() const { return state_since_; }
-  std::size_t memory() const;              // payload memory really held, bytes
-  std::size_t readable_bytes() const;      // SIOCINQ
-  std::size_t unacked_bytes() const;       // SIOCOUTQ
-  std::size_t unsent_bytes() const;        // SIOCOUTQNSD
+  std::size_t memory() const;          // payload memory really held, bytes
+  std::size_t readable_bytes() const;  // SIOCINQ
+  std::size_t unacked_bytes() const;   // SIOCOUTQ
+  std::size_t unsent_bytes() const;    // SIOCOUTQNSD
   // The two peers of a closing connection hold nothing more: the driver may keep time_wait() in its
   // place and delete this (TIME-WAIT; FIN-WAIT-2 of an orphan).
   bool compactable() const;
   TimeWait time_wait() const;
   Duration time_wait_length(const Tuning& tuning) const;
-  // The RST that this connection's end leaves with the peer was asked for: R1 passed, the route is
-  // doubtful (MUST-20). Cleared by the look.
+  // R1 passed: the route is doubtful, IP should look for another (MUST-20). Cleared by the look.
   bool take_doubt();
 
  private:
@@ -149,77 +155,89 @@ class Connection {
   // --- connection.cpp, user_calls.cpp
   void apply(Event event, Context& context, Rule rule = Rule::None, int error = 0);
   void note(Rule rule, Context& context, int error = 0) const;
+  void start(std::uint64_t id, const FourTuple& tuple, const Settings& settings, const Path& path,
+             WireSeq iss, std::uint32_t ts_offset, const Context& context);
   void end(Event event, Rule rule, int error, Context& context);
-  void became_closed(Context& context);
+  void enter_state(Context& context);
   void start_closing(Context& context);
-  void set_error(int error);
-  void release_buffers();
+  std::int64_t initial_window(const Tuning& tuning) const;
 
   // --- segment_arrives.cpp: the eight steps of 3.10.7.4, and LISTEN, SYN-SENT
   void arrives_in_listen(const wire::Segment& segment, Context& context);
   void arrives_in_syn_sent(const wire::Segment& segment, Context& context);
   void arrives_in_time_wait(const wire::Segment& segment, Context& context);
-  bool check_first_four(const wire::Segment& segment, Context& context);
+  bool passes_first_four(const wire::Segment& segment, Context& context);
   bool check_ack(const wire::Segment& segment, Context& context);
   void check_urgent(const wire::Segment& segment, Context& context);
   void process_text(const wire::Segment& segment, Context& context);
   void check_fin(const wire::Segment& segment, Context& context);
   void adopt_syn(const wire::Segment& segment, Context& context);
-  void on_reset(const wire::Segment& segment, Context& context);
-  void challenge(const wire::Segment& segment, Context& context);
+  void on_reset(Context& context);
+  void challenge(Context& context);
+  void answer_unacceptable(const wire::Segment& segment, Context& context);
   void become_established(const wire::Segment& segment, Context& context);
+  void queue_text(const wire::Segment& segment, SeqNum seq, Context& context);
+  void end_by_late_data(Context& context);
+  void schedule_ack(bool at_once, Context& context);
+  bool may_read_on() const { return !orphan_ && !read_shut_; }
 
   // --- acknowledge.cpp: what an acceptable ACK does
   void acknowledge(const wire::Segment& segment, Context& context);
-  void update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack);
+  bool update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack);
+  void advance_una(const wire::Segment& segment, SeqNum ack, Context& context);
   void sample_rtt(const wire::Segment& segment, SeqNum ack, Context& context);
-  bool fin_acked() const { return fin_sent_ && snd_una_ > fin_seq_; }
+  void after_ack_of_fin(Context& context);
+  SeqNum fin_seq() const { return send_queue_.end(); }  // of our FIN; read when fin_queued_
+  bool fin_acked() const { return fin_sent_ && snd_una_ > fin_seq(); }
+  std::int64_t in_flight() const { return snd_nxt_ - snd_una_; }
 
   // --- recovery.cpp: loss detection and repair, RFC 6675, 6582, 5681
-  void detect_loss(const wire::Segment& segment, std::int64_t newly_acked, bool duplicate,
+  void detect_loss(std::int64_t newly_acked, std::int64_t newly_sacked, bool duplicate,
                    Context& context);
   void enter_recovery(Context& context);
-  void leave_recovery(Context& context);
-  void on_retransmission_timeout(Context& context);
+  void mark_all_lost();
   std::int64_t pipe() const;
-  void refresh_lost_edge();
 
   // --- transmit.cpp, segments.cpp
-  bool send_one(Context& context);            // the next segment of data or FIN; false: nothing due
-  bool retransmit_one(Context& context);
-  bool may_send_now(std::int64_t length, std::int64_t available) const;
-  void send_syn(Context& context, bool again);
+  bool send_one(Context& context);        // the next new segment; false: nothing may go
+  bool retransmit_one(Context& context);  // the next hole; false: none is left, or no room
+  bool may_send_part(std::int64_t length, std::int64_t available, Context& context);
+  void send_range(SeqNum seq, std::int64_t length, bool fin, bool again, Context& context);
+  void send_syn(Context& context);
   void send_ack(Context& context);
-  void send_reset(Context& context, Counter why);
-  void send_probe(Context& context);
-  void emit(wire::Segment&& segment, Context& context);
+  void send_reset(Context& context);
+  void emit(wire::Segment&& segment, Context& context, bool again);
   wire::Segment blank(wire::Flags flags, SeqNum seq, Context& context);
-  void add_data_options(wire::Segment& segment, Context& context);
-  std::uint32_t window_to_offer(Context& context);
-  void on_segment_sent(SeqNum seq, std::int64_t length, bool again, Context& context);
+  void add_sack(wire::Segment& segment);
+  std::uint16_t offer_window(Context& context);
+  bool can_send_data() const;
+  bool window_update_due() const;
 
   // --- timers.cpp
   void arm_retransmit(Context& context);
+  void arm_persist(Context& context);
   void restart_keep_alive(Context& context);
   void run_retransmit(Context& context);
   void run_persist(Context& context);
   void run_keep_alive(Context& context);
-  void run_delayed_ack(Context& context);
   void run_state_timer(Context& context);
   bool retries_spent(Context& context) const;
-  void bound_closing_state(Context& context);
+  bool handshake_retries_spent(Context& context) const;
+  void time_out(Rule rule, Context& context);
+  Duration backed_off(const Context& context) const;
+  void stop_timers();
+  void fill_windows(Info& info) const;
 
   // --- mss.cpp
-  std::int64_t effective_mss() const;         // RFC 9293 3.7.1, MUST-16
-  void learn_peer_mss(const wire::Segment& syn, const Tuning& tuning);
+  std::int64_t effective_mss() const;  // RFC 9293 3.7.1, MUST-16
   void suspect_black_hole(Context& context);
 
   // sequence space: RFC 9293 3.3.1, by its own names
   SeqNum iss_, snd_una_, snd_nxt_, snd_wl1_, snd_wl2_, snd_up_;
   std::uint32_t snd_wnd_ = 0, max_snd_wnd_ = 0;
-  SeqNum irs_, rcv_nxt_, rcv_up_, rcv_adv_;   // rcv_adv: right edge of the window last offered
-  SeqNum fin_seq_;                            // our FIN, once fin_queued_ and the data before is known
-  SeqNum last_ack_sent_;                      // RFC 7323: Last.ACK.sent
+  SeqNum irs_, rcv_nxt_, rcv_up_, rcv_adv_;  // rcv_adv: right edge of the window last offered
+  SeqNum last_ack_sent_;                     // RFC 7323: Last.ACK.sent
+  std::optional<SeqNum> peer_fin_;           // where the peer's FIN stands, once we have seen it
 
   std::uint64_t id_ = 0;
   FourTuple tuple_;
@@ -230,21 +248,22 @@ class Connection {
   Instant state_since_{};
 
   // flags
-  bool orphan_ = false;            // no application owns it any more
-  bool fin_queued_ = false;        // our direction is closed: a FIN follows the queued bytes
+  bool orphan_ = false;      // no application owns it any more
+  bool fin_queued_ = false;  // our direction is closed: a FIN follows the queued bytes
   bool fin_sent_ = false;
   bool fin_received_ = false;
-  bool read_shut_ = false;         // SHUT_RD
+  bool read_shut_ = false;               // SHUT_RD
   bool close_when_established_ = false;  // CLOSE in SYN-RECEIVED with queued data (3.10.4)
-  bool syn_due_ = false;           // a SYN or SYN,ACK waits for transmit()
-  bool ack_due_ = false;           // an ACK waits for transmit()
-  bool reset_left_ = false;        // a RST has been sent
+  bool syn_due_ = false;                 // a SYN or SYN,ACK waits for transmit()
+  bool ack_due_ = false;                 // an ACK waits for transmit()
   bool was_connected_ = false;
-  bool urgent_pending_ = false;    // snd_up_ means something
-  bool urgent_received_ = false;   // rcv_up_ means something
+  bool urgent_pending_ = false;   // snd_up_ means something
+  bool urgent_received_ = false;  // rcv_up_ means something
   bool urgent_read_ = false;
   bool doubt_ = false;
-  bool more_hint_ = false;         // MSG_MORE
+  bool more_hint_ = false;  // MSG_MORE
+
+  wire::Flags cause_ = 0;  // flags of the segment being processed, 0 in calls and timers
 
   // agreed options
   bool ts_ok_ = false, sack_ok_ = false, wscale_ok_ = false;
@@ -267,22 +286,24 @@ class Connection {
   SeqNum recovery_point_, high_rxt_, lost_edge_;
   std::int64_t dup_acks_ = 0;
   std::int64_t reordering_ = 3;
-  SeqNum timed_seq_;               // end of the segment being timed (Karn: never one sent twice)
+  SeqNum timed_seq_;  // end of the segment being timed (Karn: never one sent twice)
   Instant timed_at_{};
   bool timing_ = false;
-  SeqNum small_seq_;               // end of the last small segment (Nagle, Minshall's way)
+  SeqNum small_seq_;  // end of the last small segment (Nagle, Minshall's way)
 
   // timers; kNever: not running
   Instant retransmit_at_ = kNever, persist_at_ = kNever, delayed_ack_at_ = kNever;
   Instant keep_alive_at_ = kNever, state_at_ = kNever, hold_until_ = kNever;
+  Instant orphan_until_ = kNever;  // L22: an orphan's last hour
   int retries_ = 0, probes_ = 0, keep_probes_ = 0, backoff_ = 0;
-  Instant retry_since_{};          // first transmission of what is being repeated
-  Instant probe_answered_at_{};
+  Instant retry_since_{};  // first transmission of what is being repeated
+  Instant probe_since_{};  // since when the peer has not answered zero-window probes
+  Instant last_heard_{};   // any segment of the peer
 
   // delayed ACK
   std::int64_t unacked_received_ = 0;  // bytes received since our last ACK
-  int quick_acks_ = 0;             // ACK at once this many times
-  std::uint32_t rcv_mss_ = 536;    // RMSS: what full-sized looks like
+  int quick_acks_ = 0;                 // ACK at once this many times
+  std::uint32_t rcv_mss_ = 536;        // RMSS: what full-sized looks like
   std::optional<wire::SackBlock> dsack_;
 
   // rate limits of answers, and totals

@@ -19,9 +19,9 @@ struct Context {
   const Tuning& tuning;
   Counters& counters;
   Random& random;
-  TokenBucket& challenge_acks;              // the whole stack's limit, RFC 5961 7
-  std::vector<wire::Segment>& segments;     // to be sent, in this order
-  std::vector<LifecycleEvent>& events;      // what happened
+  TokenBucket& challenge_acks;           // the whole stack's limit, RFC 5961 7
+  std::vector<wire::Segment>& segments;  // to be sent, in this order
+  std::vector<LifecycleEvent>& events;   // what happened
 };
 
 }  // namespace estab::tcp

@@ -13,27 +13,27 @@ namespace estab::tcp {
 enum class Algorithm : std::uint8_t { Reno };  // TCP_CONGESTION; CUBIC and others join here
 
 struct Settings {
-  bool no_delay = false;     // TCP_NODELAY: Nagle off (RFC 9293 3.7.4, MUST-17)
-  bool cork = false;         // TCP_CORK: hold partial segments, 200 ms at most
-  bool keep_alive = false;   // SO_KEEPALIVE (MUST-24, MUST-25: off unless asked)
-  bool oob_inline = false;   // SO_OOBINLINE
-  bool error_reports = true; // soft errors are remembered for SO_ERROR (MUST-47, SHLD-20)
-  std::uint8_t tos = 0;      // IP_TOS, may change at any time (MUST-48, SHLD-21)
-  std::uint8_t ttl = 0;      // IP_TTL (MUST-49); 0: Tuning::ip_default_ttl
-  std::uint16_t max_segment = 0;               // TCP_MAXSEG; 0: none
+  bool no_delay = false;          // TCP_NODELAY: Nagle off (RFC 9293 3.7.4, MUST-17)
+  bool cork = false;              // TCP_CORK: hold partial segments, 200 ms at most
+  bool keep_alive = false;        // SO_KEEPALIVE (MUST-24, MUST-25: off unless asked)
+  bool oob_inline = false;        // SO_OOBINLINE
+  bool error_reports = true;      // soft errors are remembered for SO_ERROR (MUST-47, SHLD-20)
+  std::uint8_t tos = 0;           // IP_TOS, may change at any time (MUST-48, SHLD-21)
+  std::uint8_t ttl = 0;           // IP_TTL (MUST-49); 0: Tuning::ip_default_ttl
+  std::uint16_t max_segment = 0;  // TCP_MAXSEG; 0: none
   Algorithm congestion = Algorithm::Reno;
-  std::optional<Duration> keep_idle;           // TCP_KEEPIDLE
-  std::optional<Duration> keep_interval;       // TCP_KEEPINTVL
-  std::optional<int> keep_count;               // TCP_KEEPCNT
-  Duration user_timeout{0};                    // TCP_USER_TIMEOUT, RFC 5482; 0: R2 decides (MUST-21)
-  std::optional<int> syn_retries;              // TCP_SYNCNT
-  std::optional<Duration> fin_wait_2;          // TCP_LINGER2; negative: do not wait
-  std::optional<Duration> time_wait;           // 2 MSL for this one
-  std::size_t receive_buffer = 131072;         // SO_RCVBUF, bytes of payload
-  std::size_t send_buffer = 87380;             // SO_SNDBUF, bytes of payload
-  std::size_t receive_low_water = 1;           // SO_RCVLOWAT
-  std::size_t not_sent_low_water = 0xffffffff; // TCP_NOTSENT_LOWAT
-  std::vector<std::uint8_t> ip_options;        // IPv4 source route (MUST-51, MUST-52)
+  std::optional<Duration> keep_idle;      // TCP_KEEPIDLE
+  std::optional<Duration> keep_interval;  // TCP_KEEPINTVL
+  std::optional<int> keep_count;          // TCP_KEEPCNT
+  Duration user_timeout{0};               // TCP_USER_TIMEOUT, RFC 5482; 0: R2 decides (MUST-21)
+  std::optional<int> syn_retries;         // TCP_SYNCNT
+  std::optional<Duration> fin_wait_2;     // TCP_LINGER2; negative: do not wait
+  std::optional<Duration> time_wait;      // 2 MSL for this one
+  std::size_t receive_buffer = 131072;    // SO_RCVBUF, bytes of payload
+  std::size_t send_buffer = 87380;        // SO_SNDBUF, bytes of payload
+  std::size_t receive_low_water = 1;      // SO_RCVLOWAT
+  std::size_t not_sent_low_water = 0xffffffff;  // TCP_NOTSENT_LOWAT
+  std::vector<std::uint8_t> ip_options;         // IPv4 source route (MUST-51, MUST-52)
 };
 
 // The stack's defaults for a new socket.

@@ -47,10 +47,10 @@ struct IpPacket {
   std::uint8_t tos = 0;        // or traffic class
   bool dont_fragment = false;  // IPv4
   bool more_fragments = false;
-  std::uint16_t fragment_offset = 0;    // bytes
-  std::uint32_t identification = 0;     // 16 bits in IPv4
-  std::uint16_t header_length = 0;      // with options or extension headers
-  std::uint16_t total_length = 0;       // whole packet; the frame may be longer (padding)
+  std::uint16_t fragment_offset = 0;  // bytes
+  std::uint32_t identification = 0;   // 16 bits in IPv4
+  std::uint16_t header_length = 0;    // with options or extension headers
+  std::uint32_t total_length = 0;     // whole packet (IPv6: up to 65,575); the frame may be longer
   std::uint16_t unknown_header_at = 0;  // IPv6: where an unknown next header was named, 0 = none
   Bytes options;  // IPv4 options, as received (source routes: RFC 9293 3.9.2.1)
   Bytes payload;  // of the upper layer, inside the parsed bytes

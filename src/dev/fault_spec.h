@@ -1,0 +1,3 @@
+// parse_faults(): the words of --faults.
+#pragma once
+#include "estab/devices.h"

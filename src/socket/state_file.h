@@ -1,0 +1,36 @@
+// The file that lets a stack's memory outlive its process: mapped shared, so that what is written
+// there is there even after kill -9, and locked (flock) so that no two processes share it. What is
+// inside is the stack's own business (stack/memory.h), as is the judging of it: a foreign or torn
+// file is begun afresh.
+#pragma once
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "dev/file_descriptor.h"
+
+namespace estab::socket {
+
+// Enough for some hundred thousand TIME-WAIT records; sparse until used.
+inline constexpr std::size_t kStateFileSize = 16u << 20;
+
+class StateFile {
+ public:
+  StateFile() = default;
+  StateFile(StateFile&& o) noexcept;
+  StateFile& operator=(StateFile&& o) noexcept;
+  ~StateFile();
+
+  // Opens or makes (0600) the file and gives it `size` bytes if it has less. The error is one line:
+  // it is in use by another process, may not be written, is no regular file, the disk is full.
+  static tl::expected<StateFile, std::string> open(const std::string& path, std::size_t size);
+
+  // Empty when there is none.
+  std::span<std::uint8_t> memory() const { return memory_; }
+
+ private:
+  dev::FileDescriptor fd_;  // holds the lock
+  std::span<std::uint8_t> memory_;
+};
+
+}  // namespace estab::socket

@@ -1,0 +1,189 @@
+// The fifth step of RFC 9293 3.10.7.4: the ACK field, and what an acceptable ACK does to the send
+// side.
+//
+//            SND.UNA              SND.NXT           SND.UNA+SND.WND
+//   -- acked --|--- in flight -------|--- may be sent ---|--- must wait ---
+#include <algorithm>
+
+#include "tcp/acceptable.h"
+#include "tcp/connection.h"
+#include "tcp/isn.h"
+#include "tcp/output.h"
+
+namespace estab::tcp {
+
+using wire::kAck;
+
+bool Connection::check_ack(const wire::Segment& segment, Context& context) {
+  if (!segment.has(kAck)) {  // "if the ACK bit is off, drop the segment and return"
+    context.counters.add(Counter::EstabTcpBadFlags);
+    return false;
+  }
+  const SeqNum ack = SeqNum::unwrap(segment.ack, snd_una_);
+  if (snd_una_ == iss_) {  // SYN-RECEIVED, or closed from there: our SYN is not acknowledged yet
+    if (ack <= snd_una_ || ack > snd_nxt_) {
+      context.counters.add(Counter::EstabAckOutOfRange);
+      answer_closed(segment, context);  // <SEQ=SEG.ACK><CTL=RST>, and stay
+      return false;
+    }
+    if (state_ == State::SynReceived) apply(Event::RcvAckOfSyn, context);  // arrow 9
+    become_established(segment, context);
+    return state_ != State::Closed;
+  }
+  // RFC 5961 5 (MAY-12), with the lower bound that does not believe in bytes never sent
+  // (CVE-2023-52881).
+  const std::int64_t reach = std::min<std::int64_t>(max_snd_wnd_, snd_una_ - iss_ - 1);
+  if (ack < snd_una_ - reach || ack > snd_nxt_) {
+    context.counters.add(Counter::EstabAckOutOfRange);
+    challenge(context);
+    return false;
+  }
+  const SeqNum seq = sequence_of(segment, rcv_nxt_);
+  if (ts_ok_ && segment.options.timestamps && seq <= last_ack_sent_ &&
+      !timestamp_before(segment.options.timestamps->value, ts_recent_)) {  // RFC 7323 4.3
+    ts_recent_ = segment.options.timestamps->value;
+    ts_recent_at_ = context.now;
+  }
+  acknowledge(segment, context);
+  return state_ != State::Closed && state_ != State::TimeWait;
+}
+
+// The handshake is done: SND.WND, WL1, WL2 from this segment, and both sides may send.
+void Connection::become_established(const wire::Segment& segment, Context& context) {
+  was_connected_ = true;
+  const bool repeated = retries_ > 0;
+  if (repeated) rtt_.doubt_initial();
+  rcv_mss_ = std::min<std::uint32_t>(rcv_mss_, our_mss_);
+  quick_acks_ = 16;
+  snd_wl1_ = sequence_of(segment, rcv_nxt_) - 1;  // so that this segment's window counts
+  // RFC 5681 3.1: a lost SYN means one segment to start with.
+  const std::int64_t window = repeated ? effective_mss() : initial_window(context.tuning);
+  congestion_.start(settings_.congestion, window);
+  acknowledge(segment, context);
+  small_seq_ = snd_una_;
+  last_data_sent_ = context.now;
+  restart_keep_alive(context);
+  if (close_when_established_) {  // 3.10.4 SYN-RECEIVED
+    close_when_established_ = false;
+    apply(Event::Close, context);
+  }
+}
+
+void Connection::acknowledge(const wire::Segment& segment, Context& context) {
+  const SeqNum ack = SeqNum::unwrap(segment.ack, snd_una_);
+  const SeqNum seq = sequence_of(segment, rcv_nxt_);
+  const SeqNum una_before = snd_una_;
+  const std::int64_t flight_before = in_flight();
+  last_ack_received_ = context.now;
+  const bool window_moved = update_send_window(segment, seq, ack);
+  if (ack > snd_una_) advance_una(segment, ack, context);
+  const std::int64_t newly_acked = snd_una_ - una_before;
+
+  std::int64_t newly_sacked = 0;
+  bool dsack = false;
+  if (sack_ok_ && segment.options.sack_count > 0) {
+    newly_sacked =
+        scoreboard_.record(segment.options, snd_una_, snd_nxt_, ack, dsack, context.counters);
+    if (dsack) {
+      ++dsack_dups_;
+      context.counters.add(Counter::TcpExtTCPDSACKRecv);
+    }
+  }
+  // RFC 5681 2: what counts as a duplicate.
+  const bool duplicate =
+      ack == una_before && flight_before > 0 && segment.length() == 0 && !window_moved && !dsack;
+  if (newly_acked > 0 && phase_ != Phase::Recovery) {
+    const bool limited = congestion_.in_slow_start()
+                             ? congestion_.cwnd() < 2 * flight_before
+                             : flight_before + effective_mss() > congestion_.cwnd();
+    congestion_.on_ack(newly_acked, effective_mss(), limited);
+  }
+  detect_loss(newly_acked, newly_sacked, duplicate, context);
+  after_ack_of_fin(context);
+}
+
+// Returns whether the window changed (a duplicate ACK has the same).
+bool Connection::update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack) {
+  if (ack < snd_una_) return false;
+  const bool newer = snd_wl1_ < seq || (snd_wl1_ == seq && snd_wl2_ <= ack);
+  if (!newer) return false;
+  // MUST-1: unsigned. RFC 7323 2.3: scaled, but on a SYN.
+  const std::uint8_t shift = segment.has(wire::kSyn) ? std::uint8_t{0} : snd_wnd_shift_;
+  const std::uint32_t window = std::uint32_t{segment.window} << shift;
+  const bool changed = window != snd_wnd_;
+  if (snd_wnd_ == 0 && window > 0 && in_flight() > 0) mark_all_lost();  // the probe's octet
+  snd_wnd_ = window;
+  max_snd_wnd_ = std::max(max_snd_wnd_, window);
+  snd_wl1_ = seq;
+  snd_wl2_ = ack;
+  if (window > 0 && probes_ > 0) probes_ = backoff_ = 0;
+  if (window > 0) persist_at_ = kNever;
+  return changed;
+}
+
+void Connection::advance_una(const wire::Segment& segment, SeqNum ack, Context& context) {
+  const std::size_t queued = send_queue_.size();
+  sample_rtt(segment, ack, context);
+  snd_una_ = ack;
+  send_queue_.acknowledge(ack);
+  bytes_acked_ += queued - send_queue_.size();
+  scoreboard_.acknowledge(ack);
+  if (urgent_pending_ && snd_una_ >= snd_up_) urgent_pending_ = false;
+  retries_ = backoff_ = 0;
+  retry_since_ = context.now;
+  soft_error_ = 0;
+  if (in_flight() > 0) {
+    retransmit_at_ = kNever;
+    arm_retransmit(context);  // RFC 6298 5.3
+  } else {
+    retransmit_at_ = kNever;  // RFC 6298 5.2
+  }
+}
+
+// MUST-18, Karn: a segment that went out once is timed to the nanosecond; where anything was sent
+// again, only the timestamp says which copy was answered.
+void Connection::sample_rtt(const wire::Segment& segment, SeqNum ack, Context& context) {
+  if (timing_ && ack >= timed_seq_) {
+    timing_ = false;
+    rtt_.sample(context.now - timed_at_);
+    return;
+  }
+  if (!timing_ && retries_ > 0 && ts_ok_ && segment.options.timestamps) {
+    const std::uint32_t then = segment.options.timestamps->echo;
+    const std::uint32_t now = timestamp_clock(context.now) + ts_offset_;
+    const std::uint32_t elapsed = now - then;
+    if (then != 0 && elapsed < 600000) rtt_.sample(milliseconds_of(elapsed));
+  }
+}
+
+// Arrows 14, 17, 19.
+void Connection::after_ack_of_fin(Context& context) {
+  if (!fin_acked()) return;
+  switch (state_) {
+    case State::FinWait1:
+      apply(Event::RcvAckOfFin, context);
+      if (!orphan_) {
+        note(Rule::L9_HalfCloseWaits, context);
+      } else if (state_at_ <= context.now) {  // TCP_LINGER2 of 0 or less: nobody waits
+        context.counters.add(Counter::TcpExtTCPAbortOnLinger);
+        send_reset(context);
+        end(Event::Abort, Rule::L8_FinWait2Timeout, 0, context);
+      }
+      break;
+    case State::Closing:
+    case State::LastAck:
+      apply(Event::RcvAckOfFin, context);
+      break;
+    case State::Closed:
+    case State::Listen:
+    case State::SynSent:
+    case State::SynReceived:
+    case State::Established:
+    case State::FinWait2:
+    case State::CloseWait:
+    case State::TimeWait:
+      break;
+  }
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,13 @@
+#include "tcp/settings.h"
+
+namespace estab::tcp {
+
+Settings default_settings(const Tuning& tuning) {
+  Settings s;
+  s.receive_buffer = static_cast<std::size_t>(tuning.tcp_rmem_default);
+  s.send_buffer = static_cast<std::size_t>(tuning.tcp_wmem_default);
+  s.not_sent_low_water = static_cast<std::size_t>(tuning.tcp_notsent_lowat);
+  return s;
+}
+
+}  // namespace estab::tcp

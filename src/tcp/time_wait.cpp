@@ -1,0 +1,182 @@
+// TIME-WAIT, and FIN-WAIT-2 without an owner, as records: rules L8 and L10 to L13, L19.
+#include <cstdint>
+
+#include "tcp/acceptable.h"
+#include "tcp/isn.h"
+#include "tcp/output.h"
+#include "tcp/record.h"
+
+namespace estab::tcp {
+namespace {
+
+using wire::kAck;
+using wire::kFin;
+using wire::kRst;
+using wire::kSyn;
+using V = TimeWaitVerdict;
+
+constexpr Duration kTimestampAge = std::chrono::hours(24 * 24);  // RFC 7323 5.5
+
+void log(Rule rule, const TimeWait& r, const FourTuple& tuple, const wire::Segment& s,
+         Context& context) {
+  LifecycleEvent e;
+  e.at = context.now;
+  e.tuple = tuple;
+  e.from = e.to = r.state;
+  e.rule = rule;
+  e.segment_flags = s.flags;
+  context.events.push_back(e);
+}
+
+// ACK of what both sides know, rate limited: two ends in TIME-WAIT must not talk for ever.
+void acknowledge(TimeWait& r, const FourTuple& tuple, Context& context) {
+  const Duration least = milliseconds_of(context.tuning.tcp_invalid_ratelimit);
+  const Instant last = from_millis(r.last_ack_at, context.now);
+  if (r.has_acked != 0 && context.now - last < least && last <= context.now) {
+    context.counters.add(r.state == State::TimeWait ? Counter::TcpExtTCPACKSkippedTimeWait
+                                                    : Counter::TcpExtTCPACKSkippedFinWait2);
+    return;
+  }
+  r.has_acked = 1;
+  r.last_ack_at = to_millis(context.now);
+  wire::Segment a =
+      make_segment(tuple, kAck, WireSeq{r.snd_nxt}, WireSeq{r.rcv_nxt}, context.tuning);
+  a.window = static_cast<std::uint16_t>(std::min(r.rcv_wnd >> r.rcv_wnd_shift, 0xffffu));
+  a.tos = r.tos;
+  if (r.ts_ok != 0) {
+    a.options.timestamps =
+        wire::Timestamps{timestamp_clock(context.now) + r.ts_offset, r.ts_recent};
+  }
+  push(std::move(a), context);
+}
+
+// Is this SYN the start of a new incarnation? RFC 9293 3.6.1 (MAY-2, SHLD-4), RFC 6191 2.
+bool is_rightful_syn(const TimeWait& r, const wire::Segment& s) {
+  const bool isn_above = static_cast<std::int32_t>(s.seq.value - r.rcv_nxt) > 0;
+  if (r.ts_ok == 0 || !s.options.timestamps) return isn_above;
+  const std::uint32_t value = s.options.timestamps->value;
+  return timestamp_before(r.ts_recent, value) || (value == r.ts_recent && isn_above);
+}
+
+V on_syn(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, bool listener_stands,
+         Context& context) {
+  if (listener_stands && is_rightful_syn(r, s)) return V::Reopen;  // L12
+  context.counters.add(Counter::EstabTimeWaitSynOld);
+  log(Rule::L11_OldSegment, r, tuple, s, context);
+  // RFC 6191 2: by timestamps it is surely old: silence. By sequence numbers alone: ask.
+  if (r.ts_ok != 0 && s.options.timestamps && !is_rightful_syn(r, s)) return V::Drop;
+  if (challenge_allowed(context)) acknowledge(r, tuple, context);
+  return V::Drop;
+}
+
+V on_rst(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, Check check,
+         Context& context) {
+  if (r.state == State::TimeWait && context.tuning.tcp_rfc1337 != 0) {  // RFC 1337 fix F1
+    context.counters.add(Counter::EstabTimeWaitRstIgnored);
+    log(Rule::L11r_RstIgnored, r, tuple, s, context);
+    return V::Drop;
+  }
+  if (check == Check::Reset) return V::End;
+  if (check == Check::Challenge) {
+    context.counters.add(Counter::TcpExtTCPChallengeACK);
+    if (challenge_allowed(context)) acknowledge(r, tuple, context);
+  } else {
+    context.counters.add(Counter::EstabRstIgnored);
+  }
+  return V::Drop;
+}
+
+// FIN-WAIT-2 of an orphan: its FIN, data for nobody, or noise.
+V in_fin_wait_2(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, SeqNum rcv_nxt,
+                Context& context) {
+  const SeqNum end = sequence_of(s, rcv_nxt) + s.length();
+  if (s.has(kFin) && end == rcv_nxt + 1) {  // arrow 16
+    r.rcv_nxt += 1;
+    r.state = State::TimeWait;
+    r.has_acked = 0;
+    acknowledge(r, tuple, context);
+    return V::Enter;
+  }
+  if (end > rcv_nxt && s.length() > 0) {  // L19, RFC 9293 3.6.1 MAY-1, SHLD-3
+    context.counters.add(Counter::TcpExtTCPAbortOnData);
+    log(Rule::L19_DataAfterClose, r, tuple, s, context);
+    push(make_reset_for(s, context.tuning), context);
+    return V::End;
+  }
+  return V::Drop;
+}
+
+V in_time_wait(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, bool acceptable,
+               SeqNum rcv_nxt, Context& context) {
+  if (s.has(kFin) && sequence_of(s, rcv_nxt) + s.length() == rcv_nxt) {  // L10
+    context.counters.add(Counter::EstabTimeWaitFinAgain);
+    log(Rule::L10_FinAgain, r, tuple, s, context);
+    acknowledge(r, tuple, context);
+    return V::Restart;
+  }
+  if (acceptable && s.length() == 0) return V::Drop;  // a bare ACK in the window
+  log(Rule::L11_OldSegment, r, tuple, s, context);    // L11: answered, the timer stays
+  acknowledge(r, tuple, context);
+  return V::Drop;
+}
+
+}  // namespace
+
+TimeWaitVerdict on_segment(TimeWait& r, const FourTuple& tuple, const wire::Segment& s,
+                           bool listener_stands, Context& context) {
+  const bool pure_syn = s.has(kSyn) && !s.has(kAck) && !s.has(kRst);
+  if (pure_syn && r.state == State::TimeWait) {
+    return on_syn(r, tuple, s, listener_stands, context);
+  }
+  const Instant ts_at = from_millis(r.ts_recent_at, context.now);
+  const SeqNum rcv_nxt = SeqNum::first(WireSeq{r.rcv_nxt});
+  const Expectation expected{.state = r.state,
+                             .opened = Opened::Actively,
+                             .rcv_nxt = rcv_nxt,
+                             .rcv_wnd = r.rcv_wnd,
+                             .ts_ok = r.ts_ok != 0,
+                             .ts_recent = r.ts_recent,
+                             .ts_recent_valid = context.now - ts_at < kTimestampAge};
+  const Verdict v = check_first_four(expected, s);
+  if (s.has(kRst)) return on_rst(r, tuple, s, v.check, context);
+  if (v.why != Counter::kCount) context.counters.add(v.why);
+  // A repeated FIN lies left of the window, so it is looked for before the verdict counts; but not
+  // among segments that PAWS calls old.
+  const bool old = v.check == Check::Unacceptable && v.why == Counter::TcpExtPAWSEstab;
+  if (v.check == Check::Drop || (!s.has(kAck) && !s.has(kSyn))) return V::Drop;
+  if (v.check == Check::Challenge && !challenge_allowed(context)) return V::Drop;
+  const bool acceptable = v.check == Check::Pass;
+  if (acceptable && r.ts_ok != 0 && s.options.timestamps &&
+      sequence_of(s, rcv_nxt) <= rcv_nxt) {  // RFC 7323 4.3
+    r.ts_recent = s.options.timestamps->value;
+    r.ts_recent_at = to_millis(context.now);
+  }
+  if (r.state == State::FinWait2 && acceptable) {
+    return in_fin_wait_2(r, tuple, s, rcv_nxt, context);
+  }
+  if (r.state == State::TimeWait && !old && !s.has(kSyn)) {
+    return in_time_wait(r, tuple, s, acceptable, rcv_nxt, context);
+  }
+  if (r.state == State::TimeWait) log(Rule::L11_OldSegment, r, tuple, s, context);
+  acknowledge(r, tuple, context);
+  return V::Drop;
+}
+
+WireSeq reopened_iss(const TimeWait& r, WireSeq proposed) {
+  // RFC 9293 3.6.1 (1): larger than the largest sequence number of the old connection. The margin
+  // keeps even an unscaled window of old segments out.
+  const WireSeq least{r.snd_nxt + 65536 + 1};
+  const bool above = static_cast<std::int32_t>(proposed.value - least.value) >= 0;
+  return above ? proposed : least;
+}
+
+bool may_reuse(const TimeWait& r, const FourTuple& tuple, Millis entered_at, const Tuning& tuning,
+               Instant now) {
+  const bool allowed =
+      tuning.tcp_tw_reuse == 1 || (tuning.tcp_tw_reuse == 2 && tuple.remote.address.is_loopback());
+  // RFC 6191: our new SYN's timestamp must be newer than any the peer saw on the old connection.
+  return allowed && r.state == State::TimeWait && r.ts_ok != 0 && tuning.tcp_timestamps != 0 &&
+         now - from_millis(entered_at, now) >= milliseconds_of(tuning.tcp_tw_reuse_delay);
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,294 @@
+// What to send, and when: RFC 9293 3.7.4 (Nagle), 3.8.6 (windows, silly-window avoidance),
+// RFC 5681 (congestion window), in one loop that the driver starts after each batch of input.
+#include <algorithm>
+
+#include "tcp/connection.h"
+#include "tcp/isn.h"
+#include "tcp/output.h"
+
+namespace estab::tcp {
+
+using wire::kAck;
+using wire::kFin;
+using wire::kPsh;
+using wire::kRst;
+using wire::kSyn;
+using wire::kUrg;
+
+namespace {
+constexpr Duration kCorkLimit = std::chrono::milliseconds(200);  // as tcp(7) says of TCP_CORK
+}  // namespace
+
+void Connection::transmit(Context& context) {
+  if (syn_due_) send_syn(context);
+  if (can_send_data()) {
+    // RFC 5681 4.1: after an idle time the old window says nothing about the path.
+    if (in_flight() == 0 && send_queue_.size() > 0 &&
+        context.tuning.tcp_slow_start_after_idle != 0 &&
+        context.now - last_data_sent_ > rtt_.rto(context.tuning)) {
+      congestion_.on_idle(initial_window(context.tuning));
+    }
+    while (retransmit_one(context)) {
+    }
+    while (send_one(context)) {
+    }
+    if (in_flight() > 0 && persist_at_ == kNever) arm_retransmit(context);
+    arm_persist(context);
+  }
+  if (ack_due_ || window_update_due()) send_ack(context);
+}
+
+bool Connection::can_send_data() const {
+  switch (state_) {
+    case State::Established:
+    case State::CloseWait:
+    case State::FinWait1:
+    case State::Closing:
+    case State::LastAck:
+      return true;
+    case State::SynReceived:
+    case State::Closed:
+    case State::Listen:
+    case State::SynSent:
+    case State::FinWait2:
+    case State::TimeWait:
+      return false;
+  }
+  return false;
+}
+
+// One segment of what is lost. The first goes out whatever the congestion window says.
+bool Connection::retransmit_one(Context& context) {
+  const SeqNum from = std::max(high_rxt_, snd_una_);
+  if (from >= lost_edge_) return false;
+  const auto hole = scoreboard_.next_hole(from, lost_edge_);
+  if (!hole) return false;
+  const std::int64_t mss = effective_mss();
+  if (pipe() > 0 && pipe() + mss > congestion_.cwnd()) return false;
+  // SHLD-16: only what lies within the window; a closed one is probed by its timer.
+  const std::int64_t window = snd_una_ + snd_wnd_ - hole->begin;
+  if (window <= 0) return false;
+  const std::int64_t length = std::min({hole->length(), mss, window});
+  context.counters.add(phase_ == Phase::Loss ? Counter::TcpExtTCPSlowStartRetrans
+                                             : Counter::TcpExtTCPFastRetrans);
+  const bool fin = fin_sent_ && hole->begin + length == fin_seq() + 1;
+  send_range(hole->begin, fin ? length - 1 : length, fin, true, context);
+  high_rxt_ = hole->begin + length;
+  return true;
+}
+
+// The next segment of new data, with the FIN when it follows at once.
+bool Connection::send_one(Context& context) {
+  if (snd_nxt_ == iss_) return false;  // the SYN goes first
+  const std::int64_t available = send_queue_.end() - std::min(snd_nxt_, send_queue_.end());
+  const bool fin_pending = fin_queued_ && !fin_sent_ && state_ != State::SynReceived;
+  if (available == 0 && !fin_pending) return false;
+  const std::int64_t mss = effective_mss();
+  const std::int64_t window = snd_una_ + snd_wnd_ - snd_nxt_;  // may be negative (MUST-34)
+  if (window <= 0) return false;
+  const std::int64_t flying = pipe();
+  if (flying > 0 && flying + std::min(mss, available) > congestion_.cwnd()) return false;
+  const std::int64_t length = std::min({mss, available, window});
+  const bool fin = fin_pending && length == available && window > length;
+  if (!fin && length < mss && !may_send_part(length, available, context)) return false;
+  if (length == 0 && !fin) return false;
+  send_range(snd_nxt_, length, fin, false, context);
+  if (length < mss) small_seq_ = snd_nxt_;
+  return true;
+}
+
+// A segment that is not full: RFC 9293 3.8.6.2.1 (MUST-38) and 3.7.4 (SHLD-7).
+bool Connection::may_send_part(std::int64_t length, std::int64_t available, Context& context) {
+  if (urgent_pending_ && snd_nxt_ < snd_up_) return true;
+  if (length < available) {
+    // The window cut it: worth sending at half of the largest window ever seen, rule (3).
+    return length >= std::int64_t{max_snd_wnd_} / 2;
+  }
+  if (settings_.cork || more_hint_) {
+    if (held_long_enough_) {
+      held_long_enough_ = false;
+      return true;
+    }
+    if (hold_until_ == kNever) hold_until_ = context.now + kCorkLimit;
+    return false;
+  }
+  if (settings_.no_delay) return true;  // MUST-17
+  // Nagle, in Minshall's form as Linux has it: one unacknowledged small segment at a time.
+  return in_flight() == 0 || small_seq_ <= snd_una_;
+}
+
+// Sends [seq, seq + length) and perhaps the FIN behind it.
+void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool again,
+                            Context& context) {
+  wire::Flags flags = kAck;
+  if (fin) flags |= kFin;
+  const SeqNum end = seq + length;
+  if (length > 0 && end == send_queue_.end()) flags |= kPsh;  // MUST-61: the last that we have
+  wire::Segment s = blank(flags, seq, context);
+  if (length > 0) s.payload = send_queue_.at(seq, length);
+  if (urgent_pending_ && snd_up_ > seq) {  // MUST-30
+    s.flags |= kUrg;
+    s.urgent = static_cast<std::uint16_t>(std::min<std::int64_t>(snd_up_ - seq, 65535));
+  }
+  const SeqNum last = end + (fin ? 1 : 0);
+  if (again) {
+    timing_ = false;  // Karn
+    ++total_retrans_;
+    bytes_retrans_ += static_cast<std::uint64_t>(length);
+  } else {
+    if (!timing_) {
+      timing_ = true;
+      timed_seq_ = last;
+      timed_at_ = context.now;
+    }
+    if (in_flight() == 0) retry_since_ = context.now;
+  }
+  snd_nxt_ = std::max(snd_nxt_, last);
+  if (fin) fin_sent_ = true;
+  if (length > 0) {
+    ++data_segs_out_;
+    bytes_sent_ += static_cast<std::uint64_t>(length);
+  }
+  last_data_sent_ = context.now;
+  add_sack(s);
+  emit(std::move(s), context, again);
+}
+
+void Connection::send_syn(Context& context) {
+  syn_due_ = false;
+  const bool answer = state_ == State::SynReceived || state_ == State::FinWait1;
+  const bool again = snd_nxt_ > iss_ && retries_ > 0;
+  wire::Segment s = blank(static_cast<wire::Flags>(answer ? kSyn | kAck : kSyn), iss_, context);
+  const std::int64_t offered =
+      answer ? rcv_adv_ - rcv_nxt_ : static_cast<std::int64_t>(settings_.receive_buffer);
+  s.window = static_cast<std::uint16_t>(std::clamp<std::int64_t>(offered, 0, 65535));
+  s.options.mss = our_mss_;  // MUST-14, SHLD-5, MUST-65
+  s.options.sack_permitted = sack_ok_;
+  if (wscale_ok_) s.options.window_scale = rcv_wnd_shift_;
+  snd_nxt_ = std::max(snd_nxt_, iss_ + 1);
+  if (again) {
+    timing_ = false;
+    ++total_retrans_;
+    context.counters.add(Counter::TcpExtTCPSynRetrans);
+  } else {
+    timing_ = true;
+    timed_seq_ = iss_ + 1;
+    timed_at_ = context.now;
+    retry_since_ = context.now;
+  }
+  emit(std::move(s), context, again);
+  arm_retransmit(context);
+}
+
+void Connection::send_ack(Context& context) {
+  wire::Segment s = blank(kAck, snd_nxt_, context);
+  add_sack(s);
+  emit(std::move(s), context, false);
+}
+
+// ABORT, and every end that the peer has to hear of. It carries an ACK, as every segment of a
+// synchronized connection does.
+void Connection::send_reset(Context& context) {
+  wire::Flags flags = kRst;
+  if (state_ != State::SynSent) flags |= kAck;
+  wire::Segment s = blank(flags, snd_nxt_, context);
+  s.options = {};
+  emit(std::move(s), context, false);
+}
+
+// The header fields that every segment of this connection has.
+wire::Segment Connection::blank(wire::Flags flags, SeqNum seq, Context& context) {
+  const bool acks = (flags & kAck) != 0;
+  wire::Segment s =
+      make_segment(tuple_, flags, seq.wire(), acks ? rcv_nxt_.wire() : WireSeq{}, context.tuning);
+  s.tos = settings_.tos;  // MUST-48, SHLD-22: as it is now
+  if (settings_.ttl != 0) s.ttl = settings_.ttl;
+  if (acks && (flags & kSyn) == 0) s.window = offer_window(context);
+  if (ts_ok_) {
+    s.options.timestamps =
+        wire::Timestamps{timestamp_clock(context.now) + ts_offset_, acks ? ts_recent_ : 0};
+  }
+  return s;
+}
+
+// RFC 2018 3, RFC 2883 4: a D-SACK goes first, then the runs that changed last.
+void Connection::add_sack(wire::Segment& segment) {
+  if (!sack_ok_ || (!dsack_ && !receive_queue_.has_gap())) return;
+  std::size_t room = segment.options.timestamps ? 3 : 4;
+  std::size_t n = 0;
+  if (dsack_) {
+    segment.options.sack[n++] = *dsack_;
+    --room;
+    dsack_.reset();
+  }
+  std::array<wire::SackBlock, 4> blocks{};
+  const std::size_t found = receive_queue_.sack_blocks(blocks, room);
+  for (std::size_t i = 0; i < found; ++i) segment.options.sack[n++] = blocks[i];
+  segment.options.sack_count = static_cast<std::uint8_t>(n);
+}
+
+void Connection::emit(wire::Segment&& segment, Context& context, bool again) {
+  ++segs_out_;
+  if (segment.has(kAck)) {
+    ack_due_ = false;
+    delayed_ack_at_ = kNever;
+    unacked_received_ = 0;
+    last_ack_sent_ = rcv_nxt_;
+  }
+  push(std::move(segment), context, again);
+}
+
+// --- the window that we offer
+// -----------------------------------------------------------------------
+
+// RFC 9293 3.8.6.2.2: opens only by a worthwhile step (MUST-39), never shrinks (SHLD-14).
+std::uint16_t Connection::offer_window(Context& context) {
+  const auto buffer = static_cast<std::int64_t>(settings_.receive_buffer);
+  const std::int64_t used = static_cast<std::int64_t>(receive_queue_.readable());
+  const SeqNum could = rcv_nxt_ + std::max<std::int64_t>(buffer - used, 0);
+  const bool was_closed = rcv_adv_ <= rcv_nxt_;
+  SeqNum edge = std::max(rcv_adv_, rcv_nxt_);
+  if (could - edge >= std::min<std::int64_t>(buffer / 2, our_mss_)) {
+    edge = could;
+  } else if (could < edge && could <= rcv_nxt_) {
+    context.counters.add(Counter::TcpExtTCPWantZeroWindowAdv);
+  }
+  const std::int64_t unit = std::int64_t{1} << rcv_wnd_shift_;
+  const bool growing = edge > rcv_adv_;
+  // Rounding must not take back what was offered.
+  std::int64_t units = growing ? (edge - rcv_nxt_) / unit : (edge - rcv_nxt_ + unit - 1) / unit;
+  units = std::min<std::int64_t>(units, 65535);
+  rcv_adv_ = std::max(rcv_adv_, rcv_nxt_ + units * unit);
+  const bool closed = units == 0;
+  if (closed && !was_closed) context.counters.add(Counter::TcpExtTCPToZeroWindowAdv);
+  if (!closed && was_closed) context.counters.add(Counter::TcpExtTCPFromZeroWindowAdv);
+  return static_cast<std::uint16_t>(units);
+}
+
+// The application has read: tell the peer when the window can grow by half the buffer or by two
+// segments at least, and it is nearly used up (3.8.6.2.2; MUST-37's other end).
+bool Connection::window_update_due() const {
+  switch (state_) {
+    case State::Established:
+    case State::FinWait1:
+    case State::FinWait2:
+      break;
+    case State::Closed:
+    case State::Listen:
+    case State::SynSent:
+    case State::SynReceived:
+    case State::CloseWait:
+    case State::Closing:
+    case State::LastAck:
+    case State::TimeWait:
+      return false;
+  }
+  const auto buffer = static_cast<std::int64_t>(settings_.receive_buffer);
+  const auto used = static_cast<std::int64_t>(receive_queue_.readable());
+  const std::int64_t left = rcv_adv_ - rcv_nxt_;
+  const std::int64_t could = buffer - used;
+  const std::int64_t step = std::min<std::int64_t>(buffer / 2, 2 * std::int64_t{our_mss_});
+  return could - left >= step && left <= buffer / 2;
+}
+
+}  // namespace estab::tcp

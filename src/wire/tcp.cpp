@@ -1,0 +1,131 @@
+#include "wire/tcp.h"
+
+#include <cassert>
+
+#include "wire/bytes.h"
+#include "wire/checksum.h"
+
+namespace estab::wire {
+namespace {
+
+constexpr std::uint8_t kTcpProtocol = static_cast<std::uint8_t>(Protocol::kTcp);
+
+// MUST-65 and RFC 7323 2.2, RFC 2018 2, RFC 7413 4.1.1: these belong to the SYN alone.
+TcpOptions fit_for(const Segment& segment) {
+  TcpOptions options = segment.options;
+  if (!segment.has(kSyn)) {
+    options.mss.reset();
+    options.window_scale.reset();
+    options.sack_permitted = false;
+    options.fast_open.reset();
+  }
+  return options;
+}
+
+// The piece of `holder` that `bytes` are; a copy when they lie elsewhere.
+Slice share(const Buffer& holder, Bytes bytes) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const auto holder_begin = holder ? reinterpret_cast<std::uintptr_t>(holder.data()) : 0;
+  if (!holder || begin < holder_begin || begin - holder_begin > holder.capacity() ||
+      bytes.size() > holder.capacity() - (begin - holder_begin)) {
+    return Slice::copy_of(bytes);
+  }
+  return {holder, static_cast<std::uint32_t>(begin - holder_begin),
+          static_cast<std::uint32_t>(bytes.size())};
+}
+
+Segment read_header(const IpPacket& packet) {
+  const std::uint8_t* at = packet.payload.data();
+  Segment segment;
+  segment.tuple = {.local = {packet.destination, Port{load16(at + 2)}},
+                   .remote = {packet.source, Port{load16(at)}}};
+  segment.seq = WireSeq{load32(at + 4)};
+  segment.ack = WireSeq{load32(at + 8)};
+  segment.flags = at[13];
+  segment.window = load16(at + 14);
+  segment.urgent = load16(at + 18);
+  segment.tos = packet.tos;
+  segment.ttl = packet.ttl;
+  segment.dont_fragment = packet.dont_fragment;
+  return segment;
+}
+
+}  // namespace
+
+//  0                   1                   2                   3
+//  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |          Source Port          |       Destination Port        |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |                        Sequence Number                        |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |                    Acknowledgment Number                      |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |  Data |       |C|E|U|A|P|R|S|F|                               |
+// | Offset| Rsrvd |W|C|R|C|S|S|Y|I|            Window             |
+// |       |       |R|E|G|K|H|T|N|N|                               |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |           Checksum            |         Urgent Pointer        |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// /                           [Options]                           /
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// /                             Data                              /
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+Parsed<Segment> parse_tcp(const IpPacket& packet, const Buffer& holder, bool checksum_vouched) {
+  const Bytes bytes = packet.payload;
+  if (bytes.size() < kTcpHeader) return tl::unexpected(Counter::EstabTcpTruncated);
+  const std::size_t header = std::size_t{bytes[12]} / 16 * 4;
+  if (header < kTcpHeader) return tl::unexpected(Counter::EstabTcpBadOffset);
+  if (header > bytes.size()) return tl::unexpected(Counter::EstabTcpTruncated);
+  if (!checksum_vouched) {  // MUST-3
+    const std::uint64_t pseudo = pseudo_header_sum(packet.source, packet.destination, kTcpProtocol,
+                                                   static_cast<std::uint32_t>(bytes.size()));
+    if (checksum_fold(checksum_add(pseudo, bytes)) != 0) {
+      return tl::unexpected(Counter::TcpInCsumErrors);
+    }
+  }
+  Segment segment = read_header(packet);
+  if (segment.tuple.local.port == Port{} || segment.tuple.remote.port == Port{}) {
+    return tl::unexpected(Counter::EstabTcpBadPort);
+  }
+  // MUST-5: in any segment. MUST-7: an illegal length costs the segment, not the connection.
+  auto options =
+      parse_tcp_options(bytes.subspan(kTcpHeader, header - kTcpHeader), segment.has(kSyn));
+  if (!options) return tl::unexpected(options.error());
+  segment.options = *options;
+  const Bytes payload = bytes.subspan(header);
+  if (!payload.empty()) segment.payload.append(share(holder, payload));
+  return segment;
+}
+
+Parsed<QuotedTcp> parse_quoted_tcp(Bytes first_bytes) {
+  if (first_bytes.size() < 8) return tl::unexpected(Counter::IcmpInErrors);
+  const std::uint8_t* at = first_bytes.data();
+  return QuotedTcp{
+      .source = Port{load16(at)}, .destination = Port{load16(at + 2)}, .seq = {load32(at + 4)}};
+}
+
+std::size_t build_tcp(const Segment& segment, std::uint8_t* to) {
+  const std::size_t header = kTcpHeader + build_tcp_options(fit_for(segment), to + kTcpHeader);
+  assert(header <= kMaxTcpHeader && header % 4 == 0);
+  store16(to, segment.tuple.local.port.value);
+  store16(to + 2, segment.tuple.remote.port.value);
+  store32(to + 4, segment.seq.value);
+  store32(to + 8, segment.ack.value);
+  to[12] = static_cast<std::uint8_t>(header / 4 << 4);  // reserved bits 0: RFC 9293 3.1, MUST
+  to[13] = segment.flags;
+  store16(to + 14, segment.window);
+  store16(to + 16, 0);
+  store16(to + 18, segment.urgent);
+  // MUST-2
+  std::uint64_t sum =
+      pseudo_header_sum(segment.tuple.local.address, segment.tuple.remote.address, kTcpProtocol,
+                        static_cast<std::uint32_t>(header + segment.payload.size()));
+  sum = checksum_add(checksum_add(sum, Bytes(to, header)), segment.payload);
+  store16(to + 16, checksum_fold(sum));
+  return header;
+}
+
+std::size_t tcp_header_size(const Segment& segment) { return tcp_header_size(fit_for(segment)); }
+
+}  // namespace estab::wire
