@@ -93,6 +93,16 @@ class Slab {
   }
   const T* get(HandleType h) const { return const_cast<Slab*>(this)->get(h); }
 
+  // The object at an index that the caller knows to be in use (IndexedTimingWheel), or nullptr.
+  T* at(std::uint32_t index) { return get(handle_at(index)); }
+  // Its handle; the none handle when nothing lives there.
+  HandleType handle_at(std::uint32_t index) const {
+    const std::uint32_t c = index / kPerChunk;
+    if (c >= chunks_.size() || chunks_[c].memory == nullptr) return {};
+    const std::uint32_t generation = chunks_[c].memory->generations[index % kPerChunk];
+    return (generation & 1) != 0 ? make_handle(index, generation) : HandleType{};
+  }
+
   // Calls f(Handle, T&) for every object, in order of index. f may free any object, and allocate:
   // new objects may or may not be visited.
   template <class F>

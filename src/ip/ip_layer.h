@@ -33,8 +33,9 @@ namespace estab::ip {
 struct SendOptions {
   // IPv4 options (RFC 791 3.1), at most 40 bytes; a source route lists the hops in the order of
   // travel, without the final destination, which is the segment's (setsockopt(IP_OPTIONS)'s form,
-  // and ReceivedSegment::source_route's). They take room from the segment: count
-  // ip_options.size(), padded to 4, when choosing its size. Ignored on IPv6.
+  // and ReceivedSegment::source_route's). Of options with a source route only the
+  // route is sent. They take room from the segment: count ip_options.size(), padded to 4, when
+  // choosing its size. Ignored on IPv6.
   Bytes ip_options{};
 };
 
@@ -145,9 +146,9 @@ class IpLayer {
   // The connection made progress, so that its next hop need not be probed (RFC 4861 7.3.1). Cheap
   // enough for each ACK that advances.
   void confirm_reachable(const IpAddress& destination, Instant now);
-  // R1 passed without an answer: the next packet makes the next hop prove that it lives, and a
-  // learned path MTU is kept (RFC 9293 3.8.3, MUST-20).
-  void doubt_reachable(const IpAddress& destination, Instant now);
+  // R1 passed without an answer: the next packet makes the next hop prove that it lives (RFC 9293
+  // 3.8.3, MUST-20).
+  void doubt_reachable(const IpAddress& destination);
 
   // --- time -------------------------------------------------------------------------------------
   Instant deadline() const;  // when on_time() has something to do; kNever when nothing waits

@@ -22,12 +22,15 @@ void Waiter::wake() {
   nudge();
 }
 
+void Waiter::drain() {
+  if (!event_) return;
+  std::uint64_t count;
+  [[maybe_unused]] const ssize_t got = ::read(event_.get(), &count, sizeof(count));
+}
+
 void Waiter::reset() {
   woken_.store(false, std::memory_order_release);
-  if (event_) {
-    std::uint64_t count;
-    [[maybe_unused]] const ssize_t got = ::read(event_.get(), &count, sizeof(count));
-  }
+  drain();
 }
 
 }  // namespace estab::socket

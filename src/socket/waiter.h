@@ -24,6 +24,7 @@ class Waiter {
   void nudge();
   bool woken() const { return woken_.load(std::memory_order_acquire); }
   void reset();
+  void drain();  // the descriptor; what woken() says stays
   int descriptor() const { return event_.get(); }
   std::condition_variable& condition() { return condition_; }
 

@@ -12,6 +12,7 @@ void Connection::start(std::uint64_t id, const FourTuple& tuple, const Settings&
                        const Context& context) {
   id_ = id;
   tuple_ = tuple;
+  remote_given_ = tuple.remote.port.value != 0;
   settings_ = settings;
   path_ = path;
   state_since_ = context.now;
@@ -28,6 +29,7 @@ void Connection::start(std::uint64_t id, const FourTuple& tuple, const Settings&
   rcv_wnd_shift_ = wscale_ok_ ? window_shift_for(context.tuning) : std::uint8_t{0};
   reordering_ = context.tuning.tcp_reordering;
   last_heard_ = context.now;
+  congestion_.start(settings.congestion, effective_mss());
 }
 
 Connection Connection::open_active(std::uint64_t id, const FourTuple& tuple,
@@ -148,6 +150,7 @@ void Connection::enter_state(Context& context) {
     case State::Listen:  // arrow 5: as it was after the OPEN
       stop_timers();
       syn_due_ = ack_due_ = false;
+      if (!remote_given_) tuple_.remote = {};
       snd_una_ = snd_nxt_ = iss_;
       retries_ = backoff_ = 0;
       break;
@@ -180,8 +183,7 @@ Duration Connection::time_wait_length(const Tuning& tuning) const {
   return settings_.time_wait.value_or(seconds_of(tuning.time_wait));
 }
 
-// --- looks
-// ----------------------------------------------------------------------------------------
+// --- looks --------------------------------------------------------------------------------------
 
 Instant Connection::deadline() const {
   return std::min({retransmit_at_, persist_at_, delayed_ack_at_, keep_alive_at_, state_at_,

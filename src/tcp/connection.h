@@ -65,9 +65,8 @@ struct Readout {  // what receive() moved
 
 class Connection {
  public:
-  // --- OPEN (RFC 9293 3.10.1)
-  // --------------------------------------------------------------------- `id` names it in events;
-  // the driver chooses it. SYN goes out with the next transmit().
+  // --- OPEN (RFC 9293 3.10.1) ---
+  // `id` names it in events; the driver chooses it. SYN goes out with the next transmit().
   static Connection open_active(std::uint64_t id, const FourTuple& tuple, const Settings& settings,
                                 const Path& path, WireSeq iss, std::uint32_t ts_offset,
                                 Context& context);
@@ -80,9 +79,8 @@ class Connection {
   static Connection from_record(std::uint64_t id, const SynRecord& record, const Settings& settings,
                                 const Path& path, Context& context);
 
-  // --- (B) inputs
-  // --------------------------------------------------------------------------------- Answers that
-  // may not wait (RST, challenge ACK) are appended at once; the rest by transmit().
+  // --- (B) inputs ---
+  // Answers that may not wait (RST, challenge ACK) are appended at once; the rest by transmit().
   void on_segment(const wire::Segment& segment, Context& context);
   void on_time(Context& context);  // runs every timer that is due
   // False: the quoted sequence number is not in flight; ignored (RFC 5927). For TooBig, true means
@@ -90,11 +88,10 @@ class Connection {
   bool on_error(const PathError& error, Context& context);
   void on_path_mtu(std::size_t mtu, Context& context);  // learned from another connection
 
-  // --- (C) calls
-  // ---------------------------------------------------------------------------------- Queue bytes;
-  // returns how many fitted. EAGAIN none, EPIPE after our close or the connection's end, ENOTCONN
-  // before it, or the pending error (cleared). `urgent`: SEND with the URGENT flag: the last byte
-  // taken is the urgent one (RFC 9293 3.8.5, RFC 6093). `more`: MSG_MORE.
+  // --- (C) calls ---
+  // Queue bytes; returns how many fitted. EAGAIN none, EPIPE after our close or the connection's end,
+  // ENOTCONN before it, or the pending error (cleared). `urgent`: SEND with the URGENT flag: the last
+  // byte taken is the urgent one (RFC 9293 3.8.5, RFC 6093). `more`: MSG_MORE.
   Result<std::size_t> send(Bytes bytes, bool urgent, bool more, Context& context);
   Result<std::size_t> send(const Slice& bytes, bool more, Context& context);  // no copy
   // Move bytes to `to`; 0 is end of stream. EAGAIN none there, ENOTCONN, or the pending error
@@ -120,13 +117,11 @@ class Connection {
   int take_error();
   int soft_error() const { return soft_error_; }
 
-  // --- (D) output
-  // --------------------------------------------------------------------------------- Appends every
-  // segment that is due now: data that the windows allow, retransmissions, FIN, ACK.
+  // --- (D) output ---
+  // Appends every segment that is due now: data that the windows allow, retransmissions, FIN, ACK.
   void transmit(Context& context);
 
-  // --- (A) looks
-  // ----------------------------------------------------------------------------------
+  // --- (A) looks ---
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }
   const FourTuple& tuple() const { return tuple_; }
@@ -198,7 +193,7 @@ class Connection {
   void mark_all_lost();
   std::int64_t pipe() const;
 
-  // --- transmit.cpp, segments.cpp
+  // --- transmit.cpp
   bool send_one(Context& context);        // the next new segment; false: nothing may go
   bool retransmit_one(Context& context);  // the next hole; false: none is left, or no room
   bool may_send_part(std::int64_t length, std::int64_t available, Context& context);
@@ -218,7 +213,8 @@ class Connection {
   void arm_persist(Context& context);
   void restart_keep_alive(Context& context);
   void run_retransmit(Context& context);
-  void run_persist(Context& context);
+  void probe_window(Context& context);
+  Duration give_up_after(std::int64_t retries, const Tuning& tuning) const;
   void run_keep_alive(Context& context);
   void run_state_timer(Context& context);
   bool retries_spent(Context& context) const;
@@ -228,7 +224,7 @@ class Connection {
   void stop_timers();
   void fill_windows(Info& info) const;
 
-  // --- mss.cpp
+  // --- path.cpp
   std::int64_t effective_mss() const;  // RFC 9293 3.7.1, MUST-16
   void suspect_black_hole(Context& context);
 
@@ -261,7 +257,9 @@ class Connection {
   bool urgent_received_ = false;  // rcv_up_ means something
   bool urgent_read_ = false;
   bool doubt_ = false;
-  bool more_hint_ = false;  // MSG_MORE
+  bool more_hint_ = false;         // MSG_MORE
+  bool held_long_enough_ = false;  // a corked segment's time is over
+  bool remote_given_ = false;      // OPEN named the remote socket
 
   wire::Flags cause_ = 0;  // flags of the segment being processed, 0 in calls and timers
 

@@ -22,8 +22,8 @@ constexpr Instant from_millis(Millis m, Instant now) {
   return now + std::chrono::milliseconds(distance);
 }
 
-// --- TIME-WAIT, and FIN-WAIT-2 without an owner
-// --------------------------------------------------- 32 bytes: what L8 and L10-L13 need. The stack
+// --- TIME-WAIT, and FIN-WAIT-2 without an owner ---
+// 32 bytes: what L8 and L10-L13 need. The stack
 // adds tuple, deadline, owner and links.
 struct TimeWait {
   std::uint32_t snd_nxt = 0;
@@ -58,8 +58,7 @@ WireSeq reopened_iss(const TimeWait& record, WireSeq proposed);
 bool may_reuse(const TimeWait& record, const FourTuple& tuple, Millis entered_at,
                const Tuning& tuning, Instant now);
 
-// --- SYN-RECEIVED
-// ---------------------------------------------------------------------------------
+// --- SYN-RECEIVED ---
 struct SynRecord {
   FourTuple tuple;
   WireSeq iss;  // ours
@@ -104,8 +103,8 @@ enum class SynVerdict : std::uint8_t {
 };
 SynVerdict on_segment(SynRecord& record, const wire::Segment& segment, Context& context);
 
-// --- nobody's segment
-// ----------------------------------------------------------------------------- RFC 9293 3.10.7.1:
+// --- nobody's segment ---
+// RFC 9293 3.10.7.1:
 // appends the RST (or RST,ACK) that answers a segment of no connection; nothing for a RST. The
 // caller has asked its rate limit first (L23).
 void answer_closed(const wire::Segment& segment, Context& context);

@@ -53,8 +53,7 @@ void Connection::on_segment(const wire::Segment& segment, Context& context) {
   cause_ = 0;
 }
 
-// --- 3.10.7.2 LISTEN
-// ---------------------------------------------------------------------------------
+// --- 3.10.7.2 LISTEN ----------------------------------------------------------------------------
 
 void Connection::arrives_in_listen(const wire::Segment& segment, Context& context) {
   switch (classify_for_listener(segment)) {
@@ -100,8 +99,7 @@ void Connection::adopt_syn(const wire::Segment& segment, Context& context) {
   snd_wl2_ = segment.has(kAck) ? SeqNum::unwrap(segment.ack, snd_una_) : iss_;
 }
 
-// --- 3.10.7.3 SYN-SENT
-// -------------------------------------------------------------------------------
+// --- 3.10.7.3 SYN-SENT --------------------------------------------------------------------------
 
 void Connection::arrives_in_syn_sent(const wire::Segment& segment, Context& context) {
   // First: the ACK bit.
@@ -151,8 +149,7 @@ void Connection::arrives_in_syn_sent(const wire::Segment& segment, Context& cont
   check_fin(segment, context);
 }
 
-// --- TIME-WAIT: the record's rules, so that both forms answer alike
-// ------------------------------------
+// --- TIME-WAIT: the record's rules, so that both forms answer alike -----------------------------
 
 void Connection::arrives_in_time_wait(const wire::Segment& segment, Context& context) {
   TimeWait record = time_wait();
@@ -171,8 +168,7 @@ void Connection::arrives_in_time_wait(const wire::Segment& segment, Context& con
   }
 }
 
-// --- 3.10.7.4: the first four checks
-// -------------------------------------------------------------------
+// --- 3.10.7.4: the first four checks ------------------------------------------------------------
 
 bool Connection::passes_first_four(const wire::Segment& segment, Context& context) {
   const Expectation expected{.state = state_,
@@ -262,8 +258,7 @@ void Connection::answer_unacceptable(const wire::Segment& segment, Context& cont
   send_ack(context);
 }
 
-// --- sixth: URG
-// ----------------------------------------------------------------------------------------
+// --- sixth: URG ---------------------------------------------------------------------------------
 
 void Connection::check_urgent(const wire::Segment& segment, Context& context) {
   if (!segment.has(kUrg)) return;
@@ -282,8 +277,7 @@ void Connection::check_urgent(const wire::Segment& segment, Context& context) {
   urgent_read_ = false;
 }
 
-// --- eighth: FIN
-// ---------------------------------------------------------------------------------------
+// --- eighth: FIN --------------------------------------------------------------------------------
 
 void Connection::check_fin(const wire::Segment& segment, Context& context) {
   (void)segment;  // process_text() noted where the FIN stands; it may have come out of order

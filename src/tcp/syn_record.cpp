@@ -12,7 +12,6 @@ namespace estab::tcp {
 namespace {
 
 using wire::kAck;
-using wire::kFin;
 using wire::kRst;
 using wire::kSyn;
 
@@ -137,9 +136,8 @@ void answer_closed(const wire::Segment& segment, Context& context) {
 ListenVerdict classify_for_listener(const wire::Segment& s) {
   if (s.has(kRst)) return ListenVerdict::Ignore;  // first
   if (s.has(kAck)) return ListenVerdict::Reset;   // second
-  // Third. A FIN beside the SYN cannot be meant well; Linux drops such a segment too.
-  if (s.has(kSyn)) return s.has(kFin) ? ListenVerdict::Ignore : ListenVerdict::Syn;
-  return ListenVerdict::Ignore;  // fourth
+  if (s.has(kSyn)) return ListenVerdict::Syn;     // third; other control or text comes again
+  return ListenVerdict::Ignore;                   // fourth
 }
 
 }  // namespace estab::tcp

@@ -24,6 +24,7 @@ void Connection::process_text(const wire::Segment& segment, Context& context) {
   }
   if (segment.has(wire::kFin) && !peer_fin_ && end <= rcv_adv_) peer_fin_ = end;
   if (segment.payload.empty()) {
+    if (segment.has(wire::kFin) && end > rcv_nxt_) schedule_ack(true, context);  // data is missing
     if (segment.length() == 0) context.counters.add(Counter::TcpExtTCPPureAcks);
     return;
   }

@@ -15,6 +15,7 @@ using wire::kRst;
 using wire::kSyn;
 using V = TimeWaitVerdict;
 
+constexpr std::int32_t kLargestWindow = std::int32_t{1} << 30;   // RFC 7323 2.3
 constexpr Duration kTimestampAge = std::chrono::hours(24 * 24);  // RFC 7323 5.5
 
 void log(Rule rule, const TimeWait& r, const FourTuple& tuple, const wire::Segment& s,
@@ -106,18 +107,25 @@ V in_fin_wait_2(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, Seq
   return V::Drop;
 }
 
-V in_time_wait(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, bool acceptable,
-               SeqNum rcv_nxt, Context& context) {
-  if (s.has(kFin) && sequence_of(s, rcv_nxt) + s.length() == rcv_nxt) {  // L10
-    context.counters.add(Counter::EstabTimeWaitFinAgain);
-    log(Rule::L10_FinAgain, r, tuple, s, context);
-    acknowledge(r, tuple, context);
-    return V::Restart;
-  }
-  if (acceptable && s.length() == 0) return V::Drop;  // a bare ACK in the window
-  log(Rule::L11_OldSegment, r, tuple, s, context);    // L11: answered, the timer stays
+V in_time_wait(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, Context& context) {
+  if (s.length() == 0) return V::Drop;              // a bare ACK in the window
+  log(Rule::L11_OldSegment, r, tuple, s, context);  // data after the peer's FIN
   acknowledge(r, tuple, context);
   return V::Drop;
+}
+
+// The first check failed: the peer's FIN again (L10), or something old (L11), which is answered but
+// does not hold the record for longer.
+V on_unacceptable(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, bool old,
+                  SeqNum rcv_nxt, Context& context) {
+  const bool fin_again =
+      s.has(kFin) && s.has(kAck) && !old && sequence_of(s, rcv_nxt) + s.length() == rcv_nxt;
+  if (r.state == State::TimeWait) {
+    log(fin_again ? Rule::L10_FinAgain : Rule::L11_OldSegment, r, tuple, s, context);
+    if (fin_again) context.counters.add(Counter::EstabTimeWaitFinAgain);
+  }
+  acknowledge(r, tuple, context);
+  return fin_again && r.state == State::TimeWait ? V::Restart : V::Drop;
 }
 
 }  // namespace
@@ -140,26 +148,34 @@ TimeWaitVerdict on_segment(TimeWait& r, const FourTuple& tuple, const wire::Segm
   const Verdict v = check_first_four(expected, s);
   if (s.has(kRst)) return on_rst(r, tuple, s, v.check, context);
   if (v.why != Counter::kCount) context.counters.add(v.why);
-  // A repeated FIN lies left of the window, so it is looked for before the verdict counts; but not
-  // among segments that PAWS calls old.
-  const bool old = v.check == Check::Unacceptable && v.why == Counter::TcpExtPAWSEstab;
-  if (v.check == Check::Drop || (!s.has(kAck) && !s.has(kSyn))) return V::Drop;
-  if (v.check == Check::Challenge && !challenge_allowed(context)) return V::Drop;
-  const bool acceptable = v.check == Check::Pass;
-  if (acceptable && r.ts_ok != 0 && s.options.timestamps &&
-      sequence_of(s, rcv_nxt) <= rcv_nxt) {  // RFC 7323 4.3
-    r.ts_recent = s.options.timestamps->value;
+  switch (v.check) {
+    case Check::Drop:
+    case Check::Reset:
+    case Check::Listen:
+      return V::Drop;
+    case Check::Challenge:
+      context.counters.add(Counter::TcpExtTCPChallengeACK);
+      if (challenge_allowed(context)) acknowledge(r, tuple, context);
+      return V::Drop;
+    case Check::Unacceptable:
+      return on_unacceptable(r, tuple, s, v.why == Counter::TcpExtPAWSEstab, rcv_nxt, context);
+    case Check::Pass:
+      break;
+  }
+  if (!s.has(kAck)) return V::Drop;
+  // Fifth, RFC 5961 5. MAX.SND.WND "may be hard-coded to a maximum permissible window value".
+  const auto above = static_cast<std::int32_t>(s.ack.value - r.snd_nxt);
+  if (above > 0 || above < -kLargestWindow) {
+    context.counters.add(Counter::EstabAckOutOfRange);
+    if (challenge_allowed(context)) acknowledge(r, tuple, context);
+    return V::Drop;
+  }
+  if (r.ts_ok != 0 && s.options.timestamps && sequence_of(s, rcv_nxt) <= rcv_nxt) {
+    r.ts_recent = s.options.timestamps->value;  // RFC 7323 4.3
     r.ts_recent_at = to_millis(context.now);
   }
-  if (r.state == State::FinWait2 && acceptable) {
-    return in_fin_wait_2(r, tuple, s, rcv_nxt, context);
-  }
-  if (r.state == State::TimeWait && !old && !s.has(kSyn)) {
-    return in_time_wait(r, tuple, s, acceptable, rcv_nxt, context);
-  }
-  if (r.state == State::TimeWait) log(Rule::L11_OldSegment, r, tuple, s, context);
-  acknowledge(r, tuple, context);
-  return V::Drop;
+  if (r.state == State::FinWait2) return in_fin_wait_2(r, tuple, s, rcv_nxt, context);
+  return in_time_wait(r, tuple, s, context);
 }
 
 WireSeq reopened_iss(const TimeWait& r, WireSeq proposed) {

@@ -9,10 +9,17 @@ namespace estab::tcp {
 
 void Connection::on_time(Context& context) {
   const Instant now = context.now;
-  if (delayed_ack_at_ <= now) ack_due_ = true;                         // emit() clears the timer
-  if (hold_until_ <= now && hold_until_ != kNever) hold_until_ = now;  // transmit() sends
+  if (delayed_ack_at_ <= now) {
+    delayed_ack_at_ = kNever;
+    ack_due_ = true;
+    context.counters.add(Counter::TcpExtDelayedACKs);
+  }
+  if (hold_until_ <= now) {
+    hold_until_ = kNever;
+    held_long_enough_ = true;
+  }
   if (retransmit_at_ <= now) run_retransmit(context);
-  if (persist_at_ <= now) run_persist(context);
+  if (persist_at_ <= now) probe_window(context);
   if (keep_alive_at_ <= now) run_keep_alive(context);
   if (state_at_ <= now) run_state_timer(context);
   if (orphan_until_ <= now) time_out(Rule::L22_ClosingBounded, context);
@@ -41,12 +48,10 @@ void Connection::arm_retransmit(Context& context) {
 void Connection::arm_persist(Context& context) {
   const bool waiting = unsent_bytes() > 0 || (fin_queued_ && !fin_sent_);
   if (!waiting || in_flight() > 0 || persist_at_ != kNever || hold_until_ != kNever) return;
-  if (probes_ == 0) probe_since_ = context.now;
   persist_at_ = context.now + backed_off(context);
 }
 
-// --- retransmission
-// -----------------------------------------------------------------------------------
+// --- retransmission -----------------------------------------------------------------------------
 
 bool Connection::handshake_retries_spent(Context& context) const {
   const Tuning& t = context.tuning;
@@ -56,21 +61,25 @@ bool Connection::handshake_retries_spent(Context& context) const {
   return retries_ >= static_cast<int>(t.tcp_synack_retries);
 }
 
-// R2 (MUST-20, MUST-21): by time, as Linux counts it, so that a short RTO does not give up early:
-// as long as tcp_retries2 back-offs from the smallest RTO would take.
+// R2 (MUST-20, MUST-21, SHLD-11): by time, as Linux counts it, so that a short RTO does not give up
+// early: as long as that many back-offs from the smallest RTO would take.
+Duration Connection::give_up_after(std::int64_t retries, const Tuning& t) const {
+  const Duration most = milliseconds_of(t.tcp_rto_max_ms);
+  Duration sum{0};
+  Duration step = milliseconds_of(t.tcp_rto_min_ms);
+  for (std::int64_t i = 0; i <= retries; ++i) {
+    sum += step;
+    step = std::min(2 * step, most);
+  }
+  return sum;
+}
+
 bool Connection::retries_spent(Context& context) const {
   const Tuning& t = context.tuning;
   const Duration tried = context.now - retry_since_;
   if (settings_.user_timeout > Duration{0}) return tried >= settings_.user_timeout;
   const auto boundary = orphan_ ? t.tcp_orphan_retries : t.tcp_retries2;
-  const Duration most = milliseconds_of(t.tcp_rto_max_ms);
-  Duration sum{0};
-  Duration step = milliseconds_of(t.tcp_rto_min_ms);
-  for (std::int64_t i = 0; i <= boundary; ++i) {
-    sum += step;
-    step = std::min(2 * step, most);
-  }
-  return retries_ > 0 && tried >= sum;
+  return retries_ > 0 && tried >= give_up_after(boundary, t);
 }
 
 void Connection::run_retransmit(Context& context) {
@@ -82,10 +91,8 @@ void Connection::run_retransmit(Context& context) {
     const bool late = settings_.user_timeout > Duration{0} &&
                       context.now - retry_since_ >= settings_.user_timeout;
     if (late || handshake_retries_spent(context)) return time_out(rule, context);
-  } else if (snd_wnd_ == 0 && !orphan_ &&
-             context.now - last_ack_received_ < milliseconds_of(context.tuning.tcp_rto_max_ms)) {
-    // SHLD-17: what lies beyond a closed window is not lost while its probes are answered.
-    retry_since_ = context.now;
+  } else if (!handshake && snd_wnd_ == 0) {
+    return probe_window(context);  // MUST-35: not a loss
   } else if (retries_spent(context)) {
     return time_out(orphan_ ? Rule::L21_OrphanLimit : Rule::L20_TimedOut, context);
   }
@@ -101,8 +108,7 @@ void Connection::run_retransmit(Context& context) {
     return;
   }
   if (retries_ == 2) suspect_black_hole(context);
-  const bool first = phase_ != Phase::Loss || retries_ == 1;
-  congestion_.on_timeout(in_flight(), effective_mss(), first && retries_ == 1);
+  congestion_.on_timeout(in_flight(), effective_mss(), retries_ == 1);
   phase_ = Phase::Loss;
   mark_all_lost();
 }
@@ -117,39 +123,36 @@ void Connection::time_out(Rule rule, Context& context) {
   end(Event::UserTimeout, rule, error, context);
 }
 
-// --- zero window
-// --------------------------------------------------------------------------------------
+// --- zero window --------------------------------------------------------------------------------
 
-void Connection::run_persist(Context& context) {
-  persist_at_ = kNever;
+// One octet beyond a closed window (MUST-36), or what a small window takes; its answer says whether
+// the window is open. Answered probes go on without end (MUST-37) unless the application set a user
+// timeout or nobody owns the connection any more.
+void Connection::probe_window(Context& context) {
+  persist_at_ = retransmit_at_ = kNever;
   const Tuning& t = context.tuning;
-  const bool answered = last_ack_received_ >= probe_since_ && probes_ > 0;
-  if (answered && !orphan_) probe_since_ = context.now;  // MUST-37: answered probes, no end
-  const Duration silence = context.now - probe_since_;
-  const bool user_limit = settings_.user_timeout > Duration{0} && silence >= settings_.user_timeout;
-  const std::int64_t most = orphan_ ? t.tcp_orphan_retries : t.tcp_retries2;
-  if (user_limit || probes_ >= most) {
-    if (orphan_ || !answered) {
-      return time_out(orphan_ ? Rule::L21_OrphanLimit : Rule::L20_TimedOut, context);
-    }
-    probes_ = 1;
+  if (probes_ == 0) probe_since_ = context.now;
+  const Duration silence = context.now - std::max(probe_since_, last_ack_received_);
+  const bool user_limit =
+      settings_.user_timeout > Duration{0} && context.now - probe_since_ >= settings_.user_timeout;
+  if (orphan_ && probes_ >= t.tcp_orphan_retries) return time_out(Rule::L21_OrphanLimit, context);
+  if (user_limit || silence >= give_up_after(t.tcp_retries2, t)) {
+    return time_out(Rule::L20_TimedOut, context);
   }
   ++probes_;
   ++backoff_;
   context.counters.add(Counter::TcpExtTCPWinProbe);
-  // MUST-35, MUST-36: one octet of new data (or the FIN), whatever the window; or, where the window
-  // is only small, as much as it takes.
-  const std::int64_t available = send_queue_.end() - snd_nxt_;
-  const std::int64_t window = std::max<std::int64_t>(snd_una_ + snd_wnd_ - snd_nxt_, 1);
+  const bool again = in_flight() > 0;
+  const SeqNum seq = again ? snd_una_ : snd_nxt_;
+  const std::int64_t available = send_queue_.end() - seq;
+  const std::int64_t window = std::max<std::int64_t>(snd_una_ + snd_wnd_ - seq, 1);
   const std::int64_t length = std::min({window, available, effective_mss()});
-  send_range(snd_nxt_, length, available == 0, false, context);
+  send_range(seq, length, available == 0, again, context);
   timing_ = false;
-  persist_at_ = kNever;
-  retransmit_at_ = context.now + backed_off(context);  // the octet is in flight now
+  retransmit_at_ = context.now + backed_off(context);
 }
 
-// --- keep-alive
-// ---------------------------------------------------------------------------------------
+// --- keep-alive ---------------------------------------------------------------------------------
 
 void Connection::restart_keep_alive(Context& context) {
   keep_probes_ = 0;
@@ -181,8 +184,7 @@ void Connection::run_keep_alive(Context& context) {
   keep_alive_at_ = context.now + interval;
 }
 
-// --- 2 MSL, and FIN-WAIT-2 without an owner
-// -------------------------------------------------------------
+// --- 2 MSL, and FIN-WAIT-2 without an owner -----------------------------------------------------
 
 void Connection::run_state_timer(Context& context) {
   state_at_ = kNever;

@@ -238,8 +238,7 @@ void Connection::emit(wire::Segment&& segment, Context& context, bool again) {
   push(std::move(segment), context, again);
 }
 
-// --- the window that we offer
-// -----------------------------------------------------------------------
+// --- the window that we offer -------------------------------------------------------------------
 
 // RFC 9293 3.8.6.2.2: opens only by a worthwhile step (MUST-39), never shrinks (SHLD-14).
 std::uint16_t Connection::offer_window(Context& context) {
@@ -283,12 +282,15 @@ bool Connection::window_update_due() const {
     case State::TimeWait:
       return false;
   }
-  const auto buffer = static_cast<std::int64_t>(settings_.receive_buffer);
-  const auto used = static_cast<std::int64_t>(receive_queue_.readable());
+  // As much as the header can say: without scaling a large buffer never shows.
+  const std::int64_t most = std::min<std::int64_t>(
+      static_cast<std::int64_t>(settings_.receive_buffer), std::int64_t{65535} << rcv_wnd_shift_);
   const std::int64_t left = rcv_adv_ - rcv_nxt_;
-  const std::int64_t could = buffer - used;
-  const std::int64_t step = std::min<std::int64_t>(buffer / 2, 2 * std::int64_t{our_mss_});
-  return could - left >= step && left <= buffer / 2;
+  const std::int64_t could = std::min(static_cast<std::int64_t>(settings_.receive_buffer) -
+                                          static_cast<std::int64_t>(receive_queue_.readable()),
+                                      most);
+  const std::int64_t step = std::min<std::int64_t>(most / 2, 2 * std::int64_t{our_mss_});
+  return could - left >= step && left <= most / 2;
 }
 
 }  // namespace estab::tcp

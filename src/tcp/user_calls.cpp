@@ -6,8 +6,7 @@
 
 namespace estab::tcp {
 
-// --- OPEN on a passive connection: arrow 7
-// -----------------------------------------------------------
+// --- OPEN on a passive connection: arrow 7 ------------------------------------------------------
 
 Result<void> Connection::open_now(const Endpoint& remote, Context& context) {
   if (state_ != State::Listen) return fail(EISCONN);  // 3.10.1: connection already exists
@@ -19,8 +18,7 @@ Result<void> Connection::open_now(const Endpoint& remote, Context& context) {
   return {};
 }
 
-// --- SEND (3.10.2)
-// -----------------------------------------------------------------------------------
+// --- SEND (3.10.2) ------------------------------------------------------------------------------
 
 namespace {
 
@@ -34,7 +32,7 @@ bool takes_data(State s) {
 
 Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Context& context) {
   if (error_ != 0) return fail(take_error());
-  if (state_ == State::Listen && tuple_.remote.port.value != 0) {
+  if (state_ == State::Listen && remote_given_) {
     // 3.10.2 LISTEN: "if the remote socket is specified, then change the connection from passive to
     // active, send the SYN"; the data follows the handshake.
     if (const auto opened = open_now(tuple_.remote, context); !opened) return fail(EPIPE);
@@ -69,8 +67,7 @@ Result<std::size_t> Connection::send(const Slice& bytes, bool more, Context& con
   return std::size_t{n};
 }
 
-// --- RECEIVE (3.10.3)
-// --------------------------------------------------------------------------------
+// --- RECEIVE (3.10.3) ---------------------------------------------------------------------------
 
 Result<Readout> Connection::receive(MutableBytes to, bool peek, Context& context) {
   (void)context;
@@ -141,8 +138,7 @@ void Connection::set_settings(const Settings& settings, Context& context) {
   if (keep_alive_changed) restart_keep_alive(context);
 }
 
-// --- CLOSE (3.10.4)
-// ----------------------------------------------------------------------------------
+// --- CLOSE (3.10.4) -----------------------------------------------------------------------------
 
 // A FIN follows the queued bytes. The state moves now, also where the FIN has to wait for a window:
 // a state that lags behind close() would let CLOSE-WAIT accuse an application that did close.
@@ -234,8 +230,7 @@ void Connection::close(bool reset, Context& context) {
   if (!fin_queued_) start_closing(context);
 }
 
-// --- ABORT (3.10.5)
-// ----------------------------------------------------------------------------------
+// --- ABORT (3.10.5) -----------------------------------------------------------------------------
 
 void Connection::abort(Context& context) {
   if (state_ == State::Closed) return;
