@@ -33,9 +33,8 @@ Relay::Relay(Stack& stack, Socket socket, const RelayOptions& options,
   input_ended_ = options_.no_input;
   const auto watched = socket_.on_ready(kReadable | kWritable | kReadClosed | kHangup | kError,
                                         [this](Readiness) { pump(); });
-  if (!watched) return finish(watched.error().value());
-  watch_input(!input_ended_);
-  stack_.post([this] { pump(); });
+  if (watched) watch_input(!input_ended_);
+  stack_.post([this] { pump(); });  // which learns what is wrong if it could not be watched
 }
 
 Relay::~Relay() {

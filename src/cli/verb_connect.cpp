@@ -75,7 +75,8 @@ IpAddress resolve(const std::string& host) {
     address = IpAddress::v4(ntohl(v4->sin_addr.s_addr));
   } else {
     std::array<std::uint8_t, 16> bytes;
-    std::memcpy(bytes.data(), found->ai_addr->sa_data + 6, bytes.size());
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(found->ai_addr);
+    std::memcpy(bytes.data(), v6->sin6_addr.s6_addr, bytes.size());
     address = IpAddress::v6(bytes);
   }
   ::freeaddrinfo(found);
@@ -142,13 +143,13 @@ int connect_now(Stack& stack, Socket& socket, const Endpoint& remote, const Conn
 
 int relay_until_done(Stack& stack, Socket socket, const ConnectFlags& flags,
                      const bool& interrupted) {
+  const Endpoint remote = socket.remote();
   std::optional<int> ended;
   Relay relay(stack, std::move(socket), flags.relay, [&](int error) {
     ended = error;
     stack.stop();
   });
   while (!ended && !interrupted) stack.run();
-  const Endpoint remote = relay.socket().remote();
   relay.socket().close();
   if (ended.value_or(0) == 0) return kDone;
   say("connect", why(stack, remote, *ended));
