@@ -155,10 +155,20 @@ TEST(SsFilter, expressions) {
 }
 
 TEST(SsFilter, what_is_wrong_is_said) {
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"state", "sleeping"}, {"state"}, {"sport"}, {"sport", "="}, {"sport", "=", ":nosuch"},
-           {"dst", "somewhere"}, {"(sport = :80"}, {"sport = :80)"}, {"color", "=", "red"},
-           {"dst", "<", "10.0.0.1"}, {"not"}, {"dst", "[::1"}, {"sport = :80 or"}}) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"state", "sleeping"},
+                                             {"state"},
+                                             {"sport"},
+                                             {"sport", "="},
+                                             {"sport", "=", ":nosuch"},
+                                             {"dst", "somewhere"},
+                                             {"(sport = :80"},
+                                             {"sport = :80)"},
+                                             {"color", "=", "red"},
+                                             {"dst", "<", "10.0.0.1"},
+                                             {"not"},
+                                             {"dst", "[::1"},
+                                             {"sport = :80 or"}}) {
     const auto parsed = parse_ss_filter(words);
     ASSERT_FALSE(parsed.has_value()) << words.front();
     EXPECT_EQ(parsed.error().find('\n'), std::string::npos);
