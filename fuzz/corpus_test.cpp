@@ -49,6 +49,13 @@ TEST(Corpus, each_input_cut_at_each_byte) {
   }
 }
 
+// Each bit turned, the neighbours and the ends.
+std::vector<unsigned> values_near(unsigned value) {
+  std::vector<unsigned> values{0, 255, value + 1, value - 1};
+  for (unsigned bit = 0; bit < 8; ++bit) values.push_back(value ^ 1u << bit);
+  return values;
+}
+
 // Headers are what steers a parser: behind the first 160 bytes lies payload.
 TEST(Corpus, each_input_with_each_byte_changed) {
   constexpr std::size_t kHeaders = 160;
@@ -56,7 +63,7 @@ TEST(Corpus, each_input_with_each_byte_changed) {
     for (auto input : inputs(corpus.folder)) {
       for (std::size_t i = 0; i < std::min(input.size(), kHeaders); ++i) {
         const std::uint8_t old = input[i];
-        for (unsigned value = 0; value < 256; ++value) {
+        for (const unsigned value : values_near(old)) {
           input[i] = static_cast<std::uint8_t>(value);
           corpus.target(input);
         }

@@ -47,7 +47,7 @@ void IcmpAnswers::echo(const Arrival& arrival, const wire::IpPacket& packet,
     counters_.add(Counter::EstabIcmpNotAnswered);
     return;
   }
-  if (!echoes_.take(now, Rate::per_second(tuning_.icmp_ratelimit), random_)) {
+  if (!echoes_.take(now, Rate::per_second(tuning_.icmp_ratelimit))) {
     counters_.add(Counter::IcmpOutRateLimitGlobal);
     return;
   }

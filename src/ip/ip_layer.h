@@ -37,6 +37,9 @@ struct SendOptions {
   // route is sent. They take room from the segment: count ip_options.size(), padded to 4, when
   // choosing its size. Ignored on IPv6.
   Bytes ip_options{};
+  // For link-local remotes, whose address says too little (RFC 4007 6): the interface that they are
+  // behind, ReceivedSegment::interface. Else the first that has such a network.
+  std::optional<InterfaceId> interface {};
 };
 
 enum class SendResult : std::uint8_t {

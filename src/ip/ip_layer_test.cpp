@@ -69,6 +69,17 @@ TEST(IpLayerSend, routers_may_fragment_where_the_path_is_below_min_pmtu) {
   EXPECT_FALSE(b.sent().at(0).ip.dont_fragment);
 }
 
+TEST(IpLayerSend, link_local_peers_are_behind_the_interface_they_came_by) {
+  Bench b{LinkKind::kEthernet};
+  RecordingDevice second{LinkKind::kIp};
+  const InterfaceId tun = b.ip.add_interface(second);
+  done(b.ip.add_address(tun, prefix("fe80::9/64")));
+  const wire::Segment s = segment("fe80::9", "fe80::7");
+  EXPECT_EQ(b.ip.send(s, {.interface = tun}, b.now), SendResult::kSent);
+  EXPECT_EQ(b.ip.pending(tun).size(), 1u);
+  EXPECT_EQ(b.ip.send(s, {.interface = b.id}, b.now), SendResult::kNeighbourPending);
+}
+
 TEST(IpLayerSend, without_a_route_nothing_leaves) {
   Bench b;
   EXPECT_EQ(b.ip.send(segment("10.0.0.2", "10.0.0.255"), {}, b.now), SendResult::kNoRoute);

@@ -47,7 +47,7 @@ struct IcmpError {
   std::uint8_t type = 0;  // ICMP's own; a neighbour that did not answer reads as host unreachable
   std::uint8_t code = 0;
   int error = 0;        // errno, as Linux maps it
-  std::size_t mtu = 0;  // kTooBig: next-hop MTU, never 0 (RFC 1191 5's plateau when not told)
+  std::size_t mtu = 0;  // kTooBig: next-hop MTU (RFC 1191 5's plateau where IPv4 told none)
   IpAddress reporter;   // who sent the message; our own address when no message came
 };
 

@@ -68,11 +68,15 @@ void Resolution::carry_out(NeighbourActions& actions) {
   }
 }
 
-// Who asks us from an address that is not of this link, or ours, or no single station's, is not a
-// neighbour.
-bool Resolution::may_learn(const Interface& interface, const IpAddress& address) const {
-  return address.is_unicast() && !routes_.is_local(address) && !routes_.is_broadcast(address) &&
-         routes_.is_on_link(interface.id, address);
+// Whether a message about `address` may say anything: not one about us, or about no single station.
+bool Resolution::is_credible(const IpAddress& address) const {
+  return address.is_unicast() && !routes_.is_local(address) && !routes_.is_broadcast(address);
+}
+
+// Who asks from an address of another network answers, if we asked, and is not remembered unasked.
+// (A gateway may well be outside of our network.)
+Heard Resolution::question_from(const Interface& interface, const IpAddress& address) const {
+  return routes_.is_on_link(interface.id, address) ? Heard::kQuestion : Heard::kRumour;
 }
 
 void Resolution::receive_arp(Interface& interface, Bytes packet, Instant now) {
@@ -84,9 +88,11 @@ void Resolution::receive_arp(Interface& interface, Bytes packet, Instant now) {
   const bool for_us = routes_.is_address_of(interface.id, arp->target);
   const bool question = arp->operation == wire::ArpOperation::kRequest;
   if (!for_us) counters_.add(Counter::EstabArpIgnored);
-  if (may_learn(interface, arp->sender)) {
+  if (is_credible(arp->sender)) {
     Heard how = Heard::kRumour;  // RFC 5227 3: gratuitous ARP corrects, and adds nobody
-    if (for_us && arp->sender != arp->target) how = question ? Heard::kQuestion : Heard::kAnswer;
+    if (for_us && arp->sender != arp->target) {
+      how = question ? question_from(interface, arp->sender) : Heard::kAnswer;
+    }
     NeighbourActions actions;
     neighbours_.hear({interface.id, arp->sender}, arp->sender_mac, how, true, now, actions);
     carry_out(actions);
@@ -130,7 +136,7 @@ void Resolution::receive_ndp(Interface& interface, const wire::IpPacket& packet,
     return;
   }
   // RFC 4861 7.2.3
-  if (ndp->link_address && may_learn(interface, packet.source)) {
+  if (ndp->link_address && is_credible(packet.source)) {
     NeighbourActions actions;
     neighbours_.hear({interface.id, packet.source}, *ndp->link_address, Heard::kQuestion, true, now,
                      actions);
@@ -143,7 +149,7 @@ void Resolution::receive_ndp(Interface& interface, const wire::IpPacket& packet,
 void Resolution::take_advertisement(Interface& interface, const wire::NdpMessage& told,
                                     Instant now) {
   const LinkAddress neighbour{interface.id, told.target};
-  if (!may_learn(interface, told.target)) {
+  if (!is_credible(told.target)) {
     counters_.add(Counter::EstabNdpIgnored);
     return;
   }

@@ -46,7 +46,8 @@ class Resolution {
   void send_ndp(Interface& interface, const MacAddress& to, const IpAddress& source,
                 const IpAddress& destination, const wire::NdpMessage& message);
   void take_advertisement(Interface& interface, const wire::NdpMessage& told, Instant now);
-  bool may_learn(const Interface& interface, const IpAddress& address) const;
+  bool is_credible(const IpAddress& address) const;
+  Heard question_from(const Interface& interface, const IpAddress& address) const;
 
   Counters& counters_;
   const RouteTable& routes_;

@@ -82,9 +82,13 @@ Result<void> Engine::connect(SocketId id, const Endpoint& remote,
       if (auto begun = begin_connect(id, *entry, remote); !begun) return begun;
       still_going = EINPROGRESS;
       flush(held);
+      entry = find(id);
+      // Even when the answer has come already, which a peer in this stack's own loopback may do.
+      if (deadline.value_or(entry->nonblocking ? kAtOnce : kNever) == kAtOnce) {
+        return fail(EINPROGRESS);
+      }
       break;
   }
-  entry = find(id);
   if (!deadline) {
     deadline = entry->nonblocking ? kAtOnce : deadline_after(entry->options.send_timeout);
   }
@@ -96,11 +100,13 @@ Result<void> Engine::connect(SocketId id, const Endpoint& remote,
 }
 
 Result<void> Engine::disconnect_entry(Entry& entry) {
+  const bool listened = static_cast<bool>(entry.listener);
   drop_listener(entry);
+  if (listened) return {};
   const State state = state_of(entry);
-  const bool reset = state != State::Closed && state != State::SynSent;
-  drop_connection(entry, reset);
+  drop_connection(entry, state != State::Closed && state != State::SynSent);
   forget_connection(entry);
+  if (state != State::Closed) entry.error = ECONNRESET;
   return {};
 }
 

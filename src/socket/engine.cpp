@@ -11,6 +11,17 @@
 #include "dev/entropy.h"
 
 namespace estab::socket {
+namespace {
+
+// What finds no room in the file is forgotten with the process: the older records stay.
+std::size_t state_file_size(const Tuning& tuning) {
+  constexpr std::int64_t kMost = 65536;
+  return stack::memory_size(
+      static_cast<std::size_t>(std::clamp<std::int64_t>(tuning.tcp_max_tw_buckets, 1, kMost)));
+}
+
+}  // namespace
+
 Deadline deadline_after(Duration timeout) {
   return timeout <= Duration::zero() ? kNever : dev::now() + timeout;
 }
@@ -39,13 +50,18 @@ std::optional<std::string> Engine::assemble(StackOptions options) {
     config.secret = dev::entropy_key();
   }
   if (!options_.state_file.empty()) {
-    auto file = StateFile::open(options_.state_file, kStateFileSize);
+    auto file = StateFile::open(options_.state_file, state_file_size(options_.tuning));
     if (!file) return file.error();
     state_file_ = std::move(*file);
     config.memory = state_file_.memory();
+    const Instant now = options_.clock ? options_.clock() : dev::now();
+    config.wall_clock_ns = (now.time_since_epoch() + dev::wall_clock_offset()).count();
   }
   stack_ = std::make_unique<stack::Stack>(std::move(config));
   notes_ = warnings(options_.tuning);
+  if (!stack_->memory_note().empty()) {
+    notes_.push_back(fmt::format("{}: {}", options_.state_file, stack_->memory_note()));
+  }
   auto driver = Driver::create(mutex_, *this, options_.clock);
   if (!driver) return fmt::format("cannot make an event loop: {}", driver.error().message());
   driver_ = std::move(*driver);

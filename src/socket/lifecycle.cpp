@@ -157,7 +157,6 @@ Result<void> Engine::shutdown(SocketId id, std::uint8_t how) {
     }
   } else if (state == State::SynSent) {
     result = disconnect_entry(*entry);
-    entry->error = ECONNRESET;
   } else if (state == State::Closed) {
     result = fail(ENOTCONN);
     entry->shut |= how;

@@ -57,7 +57,8 @@ tcp::Settings settings_of(const SocketOptions& o, const Tuning& tuning) {
   };
   if (o.receive_buffer != 0) s.receive_buffer = bounded(o.receive_buffer, tuning.tcp_rmem_max);
   if (o.send_buffer != 0) s.send_buffer = bounded(o.send_buffer, tuning.tcp_wmem_max);
-  s.receive_low_water = std::max<std::size_t>(1, o.receive_low_water);
+  // More than the buffer holds would never come.
+  s.receive_low_water = std::clamp<std::size_t>(o.receive_low_water, 1, s.receive_buffer);
   if (o.not_sent_low_water != 0) s.not_sent_low_water = o.not_sent_low_water;
   s.ip_options = o.ip_options;
   return s;

@@ -159,7 +159,7 @@ Setting set_tcp_level(int name, const void* value, socklen_t length) {
 }
 
 Result<Change> set_tos(int wanted) {  // the two ECN bits are the protocol's own
-  return [wanted](SocketOptions& o) { o.tos = wanted < 0 ? 0 : wanted & 0xfc; };
+  return [wanted](SocketOptions& o) { o.tos = wanted & 0xfc; };
 }
 
 Result<Change> set_hops(int wanted, int smallest) {
@@ -194,7 +194,7 @@ Setting set_ipv6_level(int name, const void* value, socklen_t length) {
   if (name == IPV6_V6ONLY) return set_flag(&SocketOptions::v6_only, *number);
   if (name == IPV6_UNICAST_HOPS) return set_hops(*number, 0);
   if (*number < -1 || *number > 255) return fail(EINVAL);
-  return set_tos(*number);
+  return set_tos(std::max(*number, 0));
 }
 
 // --- get
@@ -252,7 +252,8 @@ std::optional<Value> get_socket_level(const Asked& a, int name) {
     case SO_SNDBUF:
       return shown_buffer(o.send_buffer, a.tuning.tcp_wmem_default, a.tuning.tcp_wmem_max);
     case SO_RCVLOWAT:
-      return static_cast<int>(o.receive_low_water);
+      return static_cast<int>(
+          std::min(static_cast<std::int64_t>(o.receive_low_water), a.tuning.tcp_rmem_max / 2));
     case SO_SNDLOWAT:
       return 1;
     case SO_LINGER:
@@ -416,6 +417,9 @@ extern "C" int estab_getsockopt(int fd, int level, int name, void* value, sockle
   if (level == IPPROTO_TCP) found = get_tcp_level(asked, name);
   if (level == IPPROTO_IP) found = get_ip_level(asked, name);
   if (level == IPPROTO_IPV6 && look->family == Family::v6) found = get_ipv6_level(asked, name);
-  if (!found) return refuse(ENOPROTOOPT);
+  if (!found) {
+    const bool known_level = level == SOL_SOCKET || level == IPPROTO_TCP || level == IPPROTO_IP;
+    return refuse(known_level || look->family == Family::v6 ? ENOPROTOOPT : EOPNOTSUPP);
+  }
   return give(std::move(*found), level, value, length);
 }

@@ -45,10 +45,12 @@ tl::expected<StateFile, std::string> StateFile::open(const std::string& path, st
                               ? "another running stack holds it; give each stack a file of its own"
                               : std::strerror(errno));
   }
-  if (static_cast<std::size_t>(about.st_size) < size) {
+  if (about.st_size == 0) {
     // Blocks now, not a SIGBUS when the disk is full later.
     const int failed = ::posix_fallocate(file.fd_.get(), 0, static_cast<off_t>(size));
     if (failed != 0) return complain(path, std::strerror(failed));
+  } else {
+    size = static_cast<std::size_t>(about.st_size);
   }
   void* mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd_.get(), 0);
   if (mapped == MAP_FAILED) return complain(path, std::strerror(errno));

@@ -11,9 +11,6 @@
 
 namespace estab::socket {
 
-// Enough for some hundred thousand TIME-WAIT records; sparse until used.
-inline constexpr std::size_t kStateFileSize = 16u << 20;
-
 class StateFile {
  public:
   StateFile() = default;
@@ -21,8 +18,9 @@ class StateFile {
   StateFile& operator=(StateFile&& o) noexcept;
   ~StateFile();
 
-  // Opens or makes (0600) the file and gives it `size` bytes if it has less. The error is one line:
-  // it is in use by another process, may not be written, is no regular file, the disk is full.
+  // Opens the file, or makes it (0600) with `size` bytes; one that is there keeps its size. The error
+  // is one line: another process holds it, it may not be written, is no regular file, the disk is
+  // full.
   static tl::expected<StateFile, std::string> open(const std::string& path, std::size_t size);
 
   // Empty when there is none.

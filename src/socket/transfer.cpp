@@ -64,8 +64,13 @@ Result<std::size_t> Engine::receive_once(Entry& entry, MutableBytes to, bool pee
     return fail(ENOTCONN);
   }
   if (opening(state_of(entry))) return fail(EAGAIN);
-  auto got = stack_->receive(entry.connection, to, peek, now());
+  std::uint8_t nowhere;  // a call for nothing still says whether there is something
+  const bool nothing = to.empty();
+  auto got = stack_->receive(entry.connection, nothing ? MutableBytes{&nowhere, 1} : to,
+                             peek || nothing, now());
+  if (!got && got.error().value() == ENOTCONN) return std::size_t{0};  // it never was: shut down
   if (!got) return tl::unexpected(got.error());
+  if (nothing) return std::size_t{0};
   at_mark = got->at_mark;
   return got->bytes;
 }

@@ -33,7 +33,7 @@ void Connection::on_path_mtu(std::size_t mtu, Context& context) {
   if (in_flight() > 0 && kSynchronized.has(state_)) mark_all_lost();
 }
 
-// RFC 4821 without ICMP: full segments vanish, small ones pass. Two timeouts for the same full
+// RFC 4821 without ICMP: full segments vanish, small ones pass. R1 timeouts for the same full
 // segment lower the size, to tcp_base_mss first and to the minimum next.
 void Connection::suspect_black_hole(Context& context) {
   if (context.tuning.tcp_mtu_probing == 0) return;

@@ -107,7 +107,7 @@ void Connection::run_retransmit(Context& context) {
     syn_due_ = true;
     return;
   }
-  if (retries_ == 2) suspect_black_hole(context);
+  if (retries_ == static_cast<int>(context.tuning.tcp_retries1)) suspect_black_hole(context);
   congestion_.on_timeout(in_flight(), effective_mss(), retries_ == 1);
   phase_ = Phase::Loss;
   mark_all_lost();

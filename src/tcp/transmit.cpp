@@ -64,7 +64,8 @@ bool Connection::retransmit_one(Context& context) {
   const auto hole = scoreboard_.next_hole(from, lost_edge_);
   if (!hole) return false;
   const std::int64_t mss = effective_mss();
-  if (pipe() > 0 && pipe() + mss > congestion_.cwnd()) return false;
+  const bool first = from == snd_una_;  // RFC 5681 3.2 (3), RFC 6582 3.2 (3), RFC 6675 5 (4.3)
+  if (!first && pipe() > 0 && pipe() + mss > congestion_.cwnd()) return false;
   // SHLD-16: only what lies within the window; a closed one is probed by its timer.
   const std::int64_t window = snd_una_ + snd_wnd_ - hole->begin;
   if (window <= 0) return false;

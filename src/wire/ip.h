@@ -21,7 +21,8 @@ inline constexpr std::size_t kMaxIpHeader = 60;
 // packet it was named (UDP and kNoNextHeader are known). A fragment's payload is what follows the
 // fragment header, extension headers included, and `protocol` is what that header names: put
 // together and given a plain header by build_ip(), the whole parses here again. A fragment that is
-// alone (RFC 6946) is a whole packet.
+// alone (RFC 6946) is a whole packet. Whether a fragment ends beyond 65,535 bytes, or an IPv4 one is
+// a multiple of 8, is for the reassembly to say.
 //
 // Fails with one of EstabIp{Truncated,BadVersion,BadHeaderLength,BadTotalLength,BadChecksum,
 // BadOption}, EstabIp6{ExtensionLoop,BadExtension,RoutingHeader}, or EstabIpMartian{Source,

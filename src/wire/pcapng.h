@@ -6,6 +6,7 @@
 //   pcapng_interface(out, {.link = PcapngLink::kRaw, .name = "tun0"});
 //   pcapng_packet(out, {.interface = 0, .timestamp = ns, .original_length = 60}, packet);
 //
+// libpcap, and so tcpdump, reads only files whose interfaces are of one link type.
 // Options longer than 65,535 bytes are cut there; empty ones are left out.
 #pragma once
 #include <cstdint>

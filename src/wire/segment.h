@@ -51,12 +51,13 @@ struct FastOpenCookie {  // RFC 7413 4.1.1: length 0 asks for one
 };
 
 struct TcpOptions {
-  std::optional<std::uint16_t> mss;          // RFC 9293 3.2; only on SYN
-  std::optional<std::uint8_t> window_scale;  // RFC 7323 2; only on SYN; as received, may exceed 14
-  bool sack_permitted = false;               // RFC 2018 2; only on SYN
-  std::optional<Timestamps> timestamps;      // RFC 7323 3
-  std::optional<UserTimeoutOption> user_timeout;
-  std::optional<FastOpenCookie> fast_open;
+  std::optional<std::uint16_t> mss = {};  // RFC 9293 3.2; only on SYN
+  std::optional<std::uint8_t> window_scale =
+      {};                                     // RFC 7323 2; only on SYN; as received, may exceed 14
+  bool sack_permitted = false;                // RFC 2018 2; only on SYN
+  std::optional<Timestamps> timestamps = {};  // RFC 7323 3
+  std::optional<UserTimeoutOption> user_timeout = {};
+  std::optional<FastOpenCookie> fast_open = {};
   std::uint8_t sack_count = 0;  // blocks in use, at most 4
   std::array<SackBlock, 4> sack{};
   std::uint8_t unknown = 0;  // options skipped by their length (MUST-6)
