@@ -8,8 +8,8 @@
 //
 // Handles, never pointers, cross this face: a handle whose object is gone is answered EBADF.
 #pragma once
-#include <cstdint>
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,16 +29,19 @@ namespace estab::stack {
 struct BindingTag;
 struct ListenerTag;
 struct ConnectionTag;
-using BindingId = Handle<BindingTag>;        // a local address and port that a socket holds
+using BindingId = Handle<BindingTag>;  // a local address and port that a socket holds
 using ListenerId = Handle<ListenerTag>;
 using ConnectionId = Handle<ConnectionTag>;
 
 struct Config {
   Tuning tuning;
-  std::uint64_t seed = 0;              // jitter, ports
-  SipKey secret;                       // ISNs, hash tables; from the system's entropy
-  std::span<std::uint8_t> memory;      // outlives the process: TIME-WAIT, ISN clock (memory.h); may be empty
-  std::size_t event_capacity = 4096;   // lifecycle events kept for readers
+  std::uint64_t seed = 0;  // jitter, ports
+  SipKey secret;           // ISNs, hash tables; from the system's entropy
+  // Outlives the process: TIME-WAIT records, ISN secret and clock (memory.h). May be empty. Stays
+  // valid as long as the stack.
+  std::span<std::uint8_t> memory;
+  std::int64_t wall_clock_ns = 0;     // ns since 1970 at the first `now` given; for `memory` alone
+  std::size_t event_capacity = 4096;  // lifecycle events kept for readers
 };
 
 struct InterfaceConfig {
@@ -59,7 +62,7 @@ struct BindOptions {
 
 struct ListenOptions {
   int backlog = 128;
-  Duration defer_accept{0};    // TCP_DEFER_ACCEPT
+  Duration defer_accept{0};  // TCP_DEFER_ACCEPT
 };
 
 // Something changed that a socket may wait for. Polled, never called back.
@@ -74,6 +77,9 @@ struct Accepted {
   ConnectionId connection;
   FourTuple tuple;
 };
+
+// Bytes of Config::memory for this many TIME-WAIT records.
+std::size_t memory_size(std::size_t records);
 
 // Why connect() found no port: the text that EADDRNOTAVAIL cannot carry.
 struct PortShortage {
@@ -95,6 +101,8 @@ class Stack {
   ip::InterfaceId attach(Device& device, const InterfaceConfig& config);
   void detach(ip::InterfaceId id, Instant now);
   ip::IpLayer& ip();
+  // One line when Config::memory was refused or damaged, else empty.
+  const std::string& memory_note() const;
 
   // --- one step ---
   // Takes what the devices have (a bounded batch each), runs timers, sends what is due. Returns when
@@ -109,25 +117,30 @@ class Stack {
   std::optional<Endpoint> bound_to(BindingId id) const;
   Result<ListenerId> listen(BindingId id, const ListenOptions& options,
                             const tcp::Settings& settings, Instant now);
-  Result<void> set_backlog(ListenerId id, int backlog);       // listen() again
+  Result<void> set_backlog(ListenerId id, int backlog);  // listen() again
   void set_listener_settings(ListenerId id, const tcp::Settings& settings,
                              const ListenOptions& options);
-  Result<Accepted> accept(ListenerId id, Instant now);        // EAGAIN
-  void close(ListenerId id, Instant now);                     // L7: RST to each queued child
+  // EAGAIN: nobody waits; EINVAL: it has been closed.
+  Result<Accepted> accept(ListenerId id, Instant now);
+  void close(ListenerId id, Instant now);  // L7: RST to each queued child
 
   // --- connections ---
-  // Returns at once; kConnected or kError comes as a notice. EADDRNOTAVAIL (why: port_shortage()),
-  // ENETUNREACH, EADDRINUSE (the very tuple lives), EINVAL (broadcast, multicast: MUST-46), ENOBUFS.
+  // Returns at once; kConnected or kError comes as a notice. Errors are Linux's: EADDRNOTAVAIL (no
+  // port left, or the very tuple lives: port_shortage()), ENETUNREACH (no route; broadcast or
+  // multicast: MUST-46), EAFNOSUPPORT (the binding is of the other family), EISCONN (it listens),
+  // EINVAL (port 0), ENOBUFS (tcp_mem, max_connections). 0.0.0.0 and :: mean this host.
   Result<ConnectionId> connect(std::optional<BindingId> binding, const Endpoint& remote,
                                const tcp::Settings& settings, Instant now);
-  const std::optional<PortShortage>& port_shortage() const;   // of the last EADDRNOTAVAIL
+  const std::optional<PortShortage>& port_shortage() const;  // of the last EADDRNOTAVAIL
+  // As tcp::Connection has them, and EBADF for a dead handle. Past tcp_mem send() takes nothing more
+  // (EAGAIN) until the connection's own queue has drained.
   Result<std::size_t> send(ConnectionId id, Bytes bytes, bool urgent, bool more, Instant now);
   Result<tcp::Readout> receive(ConnectionId id, MutableBytes to, bool peek, Instant now);
   Result<std::uint8_t> receive_urgent(ConnectionId id, bool peek, Instant now);
   Result<void> shutdown(ConnectionId id, bool read, bool write, Instant now);
   // The owner lets go; the handle is dead afterwards. `reset`: linger {on, 0}.
   void close(ConnectionId id, bool reset, Instant now);
-  void abort(ConnectionId id, Instant now);                   // ABORT; the handle stays until close()
+  void abort(ConnectionId id, Instant now);  // ABORT; the handle stays until close()
   int take_error(ConnectionId id);
   Result<void> set_settings(ConnectionId id, const tcp::Settings& settings, Instant now);
   // A look; nullptr when the handle is dead. Valid until the next call.

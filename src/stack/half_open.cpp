@@ -1,0 +1,303 @@
+// SYN-RECEIVED as the stack's records: from a listener's SYN to the child in its accept queue.
+// Rules L4, L5, L6 and both halves of L12.
+#include <algorithm>
+
+#include "stack/impl.h"
+
+namespace estab::stack {
+namespace {
+
+constexpr Duration kFirstRepeat = std::chrono::seconds(1);  // RFC 6298 2.1: the initial RTO
+constexpr std::size_t kRoutes = 1024;  // half-open connections by a source route, kept at most
+
+Duration back_off(int repeats, const Tuning& tuning) {  // 1, 2, 4 ... s
+  return std::min<Duration>(kFirstRepeat * (1LL << std::min(repeats, 30)),
+                            milliseconds_of(tuning.tcp_rto_max_ms));
+}
+
+}  // namespace
+
+// What may keep a SYN out before there is any state for it.
+bool Stack::Impl::may_open_half(const Listener& listener, const wire::Segment& syn, Instant now) {
+  Counter why = Counter::kCount;
+  if (!syn.tuple.remote.address.is_unicast()) {
+    why = Counter::EstabIpMartianSource;  // RFC 9293 3.9.2.3, MUST-63
+  } else if (listener.accept_queue_full()) {
+    why = Counter::TcpExtListenOverflows;  // Linux: no use in a handshake that cannot end
+  } else if (out_of_memory()) {
+    why = Counter::EstabMemoryRefused;
+  } else if (connections_.size() >= static_cast<std::uint64_t>(tuning_.max_connections)) {
+    why = Counter::EstabConnectionTableFull;
+  } else {
+    const std::uint32_t bound = std::max<std::uint32_t>(
+        1, std::min(listener.backlog, static_cast<std::uint32_t>(tuning_.tcp_max_syn_backlog)));
+    if (listener.syn_queue.count < bound) return true;
+    on_syn_queue_full(listener, syn, now);
+    return false;
+  }
+  counters_.add(why);
+  counters_.add(Counter::TcpExtListenDrops);
+  return false;
+}
+
+// L6. The one place where SYN cookies (RFC 4987 3.6) will enter; until then the SYN is dropped and
+// the peer tries again.
+void Stack::Impl::on_syn_queue_full(const Listener& listener, const wire::Segment& syn,
+                                    Instant now) {
+  counters_.add(Counter::TcpExtTCPReqQFullDrop);
+  counters_.add(Counter::TcpExtListenDrops);
+  LifecycleEvent e = event(syn.tuple, listener.id, now);
+  e.from = e.to = State::Listen;
+  e.rule = Rule::L6_SynQueueFull;
+  e.segment_flags = syn.flags;
+  log(e);
+}
+
+// Arrow 6. With `time_wait` the SYN would reopen that record (L12): tentatively, so the record
+// stays until the third ACK proves the SYN.
+void Stack::Impl::open_half(ListenerId id, const wire::Segment& syn, const Arrival& arrival,
+                            Ref time_wait, Instant now) {
+  Listener& listener = *listeners_.get(id);
+  if (!may_open_half(listener, syn, now)) return;
+  const FourTuple& tuple = syn.tuple;
+  const std::size_t mtu = interface_mtu(arrival.interface, tuple.remote.address, now);
+  const std::size_t headers = tuple.remote.address.is_v4() ? 40 : 60;
+  tcp::SynParameters with;
+  with.settings = &listener.settings;
+  with.iss = initial_sequence(tuple, now);
+  if (time_wait) with.iss = tcp::reopened_iss(time_waits_.get(time_wait).tcp, with.iss);
+  with.ts_offset = timestamp_offset(tuple);
+  // RFC 9293 3.7.1, MUST-67, SHLD-6
+  with.our_mss = static_cast<std::uint16_t>(
+      std::clamp<std::size_t>(mtu, headers + 1, 65535 + headers) - headers);
+  tcp::Context c = context(now);
+  SynEntry entry;
+  entry.id = next_id_++;
+  entry.listener = id;
+  entry.record = tcp::make_syn_record(syn, with, c);
+  entry.record.reopened = static_cast<bool>(time_wait);
+  entry.time_wait = time_wait;
+  entry.deadline = tcp::to_millis(now + kFirstRepeat);
+  entry.routed = !arrival.source_route.empty() && routes_.size() < kRoutes;
+  const std::uint32_t index = syns_.add(entry, listener.syn_queue);
+  if (index == kNoRecord) return on_syn_queue_full(listener, syn, now);
+  if (entry.routed) {  // MUST-53
+    routes_[index].assign(arrival.source_route.begin(), arrival.source_route.end());
+  }
+  const Ref ref(Ref::Kind::kSyn, index);
+  const std::uint64_t hash = demux_.hash(tuple);
+  if (time_wait) {
+    demux_.replace(hash, time_wait, ref);
+    time_waits_.get(time_wait).reopened = 1;
+  } else {
+    demux_.insert(hash, ref);
+  }
+  counters_.add(Counter::TcpPassiveOpens);
+  LifecycleEvent e = event(tuple, entry.id, now);
+  e.from = State::Listen;
+  e.to = State::SynReceived;
+  e.event = Event::RcvSyn;
+  e.arrow = 6;
+  e.segment_flags = syn.flags;
+  log(e);
+  drain(entry.id, route_of(index), now);
+  send_syn_ack(syns_.get(index), listener, false, now);
+}
+
+void Stack::Impl::send_syn_ack(const SynEntry& entry, const Listener& listener, bool again,
+                               Instant now) {
+  counters_.add(again ? Counter::TcpRetransSegs : Counter::TcpOutSegs);
+  if (again) counters_.add(Counter::TcpExtTCPSynRetrans);
+  wire::Segment s = tcp::make_syn_ack(entry.record, listener.settings, now);
+  if (listener.settings.ttl == 0) s.ttl = static_cast<std::uint8_t>(tuning_.ip_default_ttl);
+  Bytes route;
+  if (entry.routed) {
+    if (const auto found = demux_.find(demux_.hash(entry.record.tuple),
+                                       [&](Ref r) { return is(r, entry.record.tuple); })) {
+      route = route_of(found.index());
+    }
+  }
+  (void)emit(s, route, now);
+}
+
+void Stack::Impl::to_syn(std::uint32_t index, const wire::Segment& segment, const Arrival&,
+                         Instant now) {
+  SynEntry& entry = syns_.get(index);
+  if (entry.time_wait && fin_of_time_wait(entry, segment, now)) return;
+  tcp::Context c = context(now);
+  const tcp::SynVerdict verdict = tcp::on_segment(entry.record, segment, c);
+  drain(entry.id, route_of(index), now);
+  switch (verdict) {
+    case tcp::SynVerdict::Drop:
+    case tcp::SynVerdict::Refuse:
+      break;
+    case tcp::SynVerdict::Resend:
+      send_syn_ack(entry, *listeners_.get(entry.listener), true, now);
+      break;
+    case tcp::SynVerdict::Promote:
+      promote(index, segment, now);
+      break;
+    case tcp::SynVerdict::Remove:  // arrow 5: the listener was there all the time
+      end_syn(index, segment.has(wire::kRst) ? Event::RcvRst : Event::RcvSyn, Rule::None,
+              segment.flags, Timer::kRuns, now);
+      break;
+  }
+}
+
+// While a SYN (an old or forged one, perhaps) stands in front of a TIME-WAIT record, the true peer
+// may still wait for the ACK of its FIN: the record goes on answering that (L10).
+bool Stack::Impl::fin_of_time_wait(SynEntry& entry, const wire::Segment& segment, Instant now) {
+  if (!segment.has(wire::kFin) || segment.has(wire::kSyn) || segment.has(wire::kRst)) return false;
+  TimeWaitRecord& record = time_waits_.get(entry.time_wait);
+  if (segment.seq.value + segment.length() != record.tcp.rcv_nxt) return false;
+  tcp::Context c = context(now);
+  const auto verdict = tcp::on_segment(record.tcp, segment.tuple, segment, false, c);
+  drain(id_of(record), {}, now);
+  if (verdict == tcp::TimeWaitVerdict::Restart) {
+    const Duration length = time_waits_.length_of(entry.time_wait, seconds_of(tuning_.time_wait));
+    time_waits_.restart(entry.time_wait, now + length, now);
+  }
+  remember(entry.time_wait, now);
+  return true;
+}
+
+// The final ACK may be too early (TCP_DEFER_ACCEPT), or come when there is no room.
+bool Stack::Impl::may_promote(std::uint32_t index, const wire::Segment& segment, Instant now) {
+  SynEntry& entry = syns_.get(index);
+  const Listener& listener = *listeners_.get(entry.listener);
+  const Duration age = now - tcp::from_millis(entry.record.created_at, now);
+  if (age < listener.options.defer_accept && segment.payload.empty() && !segment.has(wire::kFin)) {
+    counters_.add(Counter::TcpExtTCPDeferAcceptDrop);
+    if (!entry.record.acked) {  // no SYN,ACK until the wait is over
+      entry.record.acked = true;
+      syns_.restart(index, now + (listener.options.defer_accept - age));
+    }
+    return false;
+  }
+  if (listener.accept_queue_full()) {
+    counters_.add(Counter::TcpExtListenOverflows);
+  } else if (connections_.size() >= static_cast<std::uint64_t>(tuning_.max_connections)) {
+    counters_.add(Counter::EstabConnectionTableFull);
+  } else if (out_of_memory()) {
+    counters_.add(Counter::EstabMemoryRefused);
+  } else {
+    return true;
+  }
+  counters_.add(Counter::TcpExtListenDrops);
+  refuse_overflow(index, segment, now);
+  return false;
+}
+
+// L5: silence, so that SYN,ACK and ACK repeat until there is room; or a RST where the operator
+// wants the peer to know.
+void Stack::Impl::refuse_overflow(std::uint32_t index, const wire::Segment& segment, Instant now) {
+  SynEntry& entry = syns_.get(index);
+  if (tuning_.tcp_abort_on_overflow != 0) {
+    tcp::Context c = context(now);
+    tcp::answer_closed(segment, c);
+    drain(entry.id, route_of(index), now);
+    return end_syn(index, Event::Abort, Rule::L5_AcceptQueueFull, segment.flags, Timer::kRuns, now);
+  }
+  entry.record.acked = true;
+  LifecycleEvent e = event(entry.record.tuple, entry.id, now);
+  e.from = e.to = State::SynReceived;
+  e.rule = Rule::L5_AcceptQueueFull;
+  e.segment_flags = segment.flags;
+  log(e);
+}
+
+// Arrow 9: the third segment makes a connection of the record, and ends the TIME-WAIT record that
+// the SYN had reopened.
+void Stack::Impl::promote(std::uint32_t index, const wire::Segment& segment, Instant now) {
+  if (!may_promote(index, segment, now)) return;
+  const SynEntry entry = syns_.get(index);
+  Listener& listener = *listeners_.get(entry.listener);
+  tcp::Settings settings = listener.settings;
+  const Bytes route = route_of(index);
+  if (!route.empty()) settings.ip_options.assign(route.begin(), route.end());
+  Holder holder;
+  if (const Binding* b = bindings_.get(listener.binding)) holder = holder_of(*b);
+  holder.address = entry.record.tuple.local.address;
+  holder.v6_only = false;
+  holder.kind = HolderKind::kOther;
+  tcp::Context c = context(now);
+  ConnectionEntry& child =
+      add_connection(tcp::Connection::from_record(entry.id, entry.record, settings,
+                                                  path_to(entry.record.tuple, now), c),
+                     holder);
+  const std::uint64_t hash = demux_.hash(entry.record.tuple);
+  demux_.replace(hash, Ref(Ref::Kind::kSyn, index),
+                 Ref(Ref::Kind::kConnection, child.self.index()));
+  routes_.erase(index);
+  syns_.remove(index, listener.syn_queue);
+  if (entry.time_wait) {  // L12: now it is certain
+    counters_.add(Counter::EstabTimeWaitReopened);
+    note_time_wait(entry.time_wait, State::Closed, Event::RcvSyn, 0, Rule::L12_Reopened,
+                   segment.flags, now);
+    forget_time_wait(entry.time_wait, Timer::kRuns);
+  }
+  child.listener = entry.listener;
+  listener.accept_queue.push_back(child.self);
+  tell(entry.listener);
+  child.connection.on_segment(segment, c);
+  settle(child, now);
+}
+
+void Stack::Impl::on_syn_timer(std::uint32_t index, Instant now) {
+  SynEntry& entry = syns_.get(index);
+  const Listener& listener = *listeners_.get(entry.listener);
+  tcp::SynRecord& r = entry.record;
+  if (r.retries >= tuning_.tcp_synack_retries) {  // L4
+    return end_syn(index, Event::UserTimeout, Rule::L4_SynAckRetriesSpent, 0, Timer::kExpired, now);
+  }
+  // Deferred and now over: the repeated SYN,ACK draws an ACK that makes the connection (Linux).
+  ++r.retries;
+  send_syn_ack(entry, listener, true, now);
+  syns_.arm(index, now + back_off(r.retries, tuning_));
+}
+
+void Stack::Impl::end_syn(std::uint32_t index, Event why, Rule rule, std::uint8_t flags,
+                          Timer timer, Instant now) {
+  const SynEntry& entry = syns_.get(index);
+  counters_.add(Counter::TcpAttemptFails);
+  LifecycleEvent e = event(entry.record.tuple, entry.id, now);
+  e.in_state = now - tcp::from_millis(entry.record.created_at, now);
+  e.from = State::SynReceived;
+  const bool arrow5 = why == Event::RcvRst || why == Event::RcvSyn;
+  e.to = arrow5 ? State::Listen : State::Closed;
+  e.event = why;
+  e.arrow = why == Event::RcvRst ? 5 : 0;
+  e.rule = rule;
+  e.segment_flags = flags;
+  log(e);
+  drop_syn(index, timer, now);
+}
+
+void Stack::Impl::drop_syn(std::uint32_t index, Timer timer, Instant now) {
+  const SynEntry entry = syns_.get(index);
+  const Ref ref(Ref::Kind::kSyn, index);
+  const std::uint64_t hash = demux_.hash(entry.record.tuple);
+  if (entry.time_wait) {  // L12b, RFC 1122 4.2.2.13 (2)
+    demux_.replace(hash, ref, entry.time_wait);
+    time_waits_.get(entry.time_wait).reopened = 0;
+    counters_.add(Counter::EstabTimeWaitReturned);
+    note_time_wait(entry.time_wait, State::TimeWait, Event::RcvRst, 0,
+                   Rule::L12b_ReturnedToTimeWait, 0, now);
+  } else {
+    demux_.erase(hash, ref);
+  }
+  routes_.erase(index);
+  Listener& listener = *listeners_.get(entry.listener);
+  if (timer == Timer::kExpired) {
+    syns_.remove_expired(index, listener.syn_queue);
+  } else {
+    syns_.remove(index, listener.syn_queue);
+  }
+}
+
+Bytes Stack::Impl::route_of(std::uint32_t index) const {
+  const auto found = routes_.find(index);
+  return found == routes_.end() ? Bytes{} : Bytes{found->second};
+}
+
+}  // namespace estab::stack

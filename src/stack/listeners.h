@@ -1,0 +1,69 @@
+// Listeners and the way to them: by (address, port), a specific address before a wildcard, 0.0.0.0
+// before a :: that takes IPv4 too. Where SO_REUSEPORT let several listen on one name, a keyed hash
+// of the remote end picks one.
+#pragma once
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "base/siphash.h"
+#include "stack/stack.h"
+#include "stack/syn_table.h"
+
+namespace estab::stack {
+
+struct Listener {
+  std::uint64_t id = 0;
+  BindingId binding;
+  Endpoint local;
+  bool v6_only = false;
+  tcp::Settings settings;
+  ListenOptions options;
+  std::uint32_t backlog = 0;  // min(listen(backlog), somaxconn)
+  Instant since{};
+  SynQueue syn_queue;
+  std::deque<ConnectionId> accept_queue;  // handshakes done, accept() not yet called
+
+  // Linux: "qlen > backlog", so that a backlog of 0 still takes one.
+  bool accept_queue_full() const { return accept_queue.size() > backlog; }
+};
+
+class ListenerTable {
+ public:
+  explicit ListenerTable(const SipKey& key) : key_(key), by_name_(8, Hash{&key_}) {}
+  ListenerTable(const ListenerTable&) = delete;
+  ListenerTable& operator=(const ListenerTable&) = delete;
+
+  ListenerId add(Listener listener);
+  void remove(ListenerId id);
+  Listener* get(ListenerId id) { return slab_.get(id); }
+  const Listener* get(ListenerId id) const { return slab_.get(id); }
+  // Who takes a SYN with this name; none: the handle is 0.
+  ListenerId find(const FourTuple& tuple) const;
+
+  template <class F>
+  std::uint32_t visit(std::uint32_t index, std::uint32_t limit, F&& f) const {
+    return const_cast<Slab<Listener, ListenerTag>&>(slab_).visit(index, limit, f);
+  }
+  std::size_t size() const { return slab_.size(); }
+  std::size_t bytes() const { return slab_.bytes(); }
+
+ private:
+  struct Hash {
+    const SipKey* key;
+    std::size_t operator()(const Endpoint& e) const {
+      return static_cast<std::size_t>(siphash(*key, FourTuple{e, {}}));
+    }
+  };
+  struct Named {
+    ListenerId id;
+    bool v6_only = false;
+  };
+  ListenerId pick(const Endpoint& name, const FourTuple& tuple) const;
+
+  SipKey key_;
+  Slab<Listener, ListenerTag> slab_;
+  std::unordered_map<Endpoint, std::vector<Named>, Hash> by_name_;
+};
+
+}  // namespace estab::stack
