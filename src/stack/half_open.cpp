@@ -101,23 +101,17 @@ void Stack::Impl::open_half(ListenerId id, const wire::Segment& syn, const Arriv
   e.segment_flags = syn.flags;
   log(e);
   drain(entry.id, route_of(index), now);
-  send_syn_ack(syns_.get(index), listener, false, now);
+  send_syn_ack(index, false, now);
 }
 
-void Stack::Impl::send_syn_ack(const SynEntry& entry, const Listener& listener, bool again,
-                               Instant now) {
+void Stack::Impl::send_syn_ack(std::uint32_t index, bool again, Instant now) {
+  const SynEntry& entry = syns_.get(index);
+  const tcp::Settings& settings = listeners_.get(entry.listener)->settings;
   counters_.add(again ? Counter::TcpRetransSegs : Counter::TcpOutSegs);
   if (again) counters_.add(Counter::TcpExtTCPSynRetrans);
-  wire::Segment s = tcp::make_syn_ack(entry.record, listener.settings, now);
-  if (listener.settings.ttl == 0) s.ttl = static_cast<std::uint8_t>(tuning_.ip_default_ttl);
-  Bytes route;
-  if (entry.routed) {
-    if (const auto found = demux_.find(demux_.hash(entry.record.tuple),
-                                       [&](Ref r) { return is(r, entry.record.tuple); })) {
-      route = route_of(found.index());
-    }
-  }
-  (void)emit(s, route, now);
+  wire::Segment s = tcp::make_syn_ack(entry.record, settings, now);
+  if (settings.ttl == 0) s.ttl = static_cast<std::uint8_t>(tuning_.ip_default_ttl);
+  (void)emit(s, route_of(index), now);
 }
 
 void Stack::Impl::to_syn(std::uint32_t index, const wire::Segment& segment, const Arrival&,
@@ -132,7 +126,7 @@ void Stack::Impl::to_syn(std::uint32_t index, const wire::Segment& segment, cons
     case tcp::SynVerdict::Refuse:
       break;
     case tcp::SynVerdict::Resend:
-      send_syn_ack(entry, *listeners_.get(entry.listener), true, now);
+      send_syn_ack(index, true, now);
       break;
     case tcp::SynVerdict::Promote:
       promote(index, segment, now);
@@ -245,14 +239,13 @@ void Stack::Impl::promote(std::uint32_t index, const wire::Segment& segment, Ins
 
 void Stack::Impl::on_syn_timer(std::uint32_t index, Instant now) {
   SynEntry& entry = syns_.get(index);
-  const Listener& listener = *listeners_.get(entry.listener);
   tcp::SynRecord& r = entry.record;
   if (r.retries >= tuning_.tcp_synack_retries) {  // L4
     return end_syn(index, Event::UserTimeout, Rule::L4_SynAckRetriesSpent, 0, Timer::kExpired, now);
   }
   // Deferred and now over: the repeated SYN,ACK draws an ACK that makes the connection (Linux).
   ++r.retries;
-  send_syn_ack(entry, listener, true, now);
+  send_syn_ack(index, true, now);
   syns_.arm(index, now + back_off(r.retries, tuning_));
 }
 

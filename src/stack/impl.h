@@ -150,7 +150,7 @@ class Stack::Impl {
   void promote(std::uint32_t index, const wire::Segment& segment, Instant now);
   bool may_promote(std::uint32_t index, const wire::Segment& segment, Instant now);
   void refuse_overflow(std::uint32_t index, const wire::Segment& segment, Instant now);
-  void send_syn_ack(const SynEntry& entry, const Listener& listener, bool again, Instant now);
+  void send_syn_ack(std::uint32_t index, bool again, Instant now);
   void on_syn_timer(std::uint32_t index, Instant now);
   // The record goes; its tuple is free again, or its TIME-WAIT record's.
   enum class Timer : std::uint8_t { kRuns, kExpired };
