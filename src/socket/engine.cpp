@@ -154,6 +154,10 @@ std::optional<Instant> Engine::step(Instant at) {
     if (found == map.end()) continue;  // closed since
     if (Entry* entry = find(found->second)) changed(found->second, *entry);
   }
+  // The acknowledgment of a FIN changes nothing that one could poll for.
+  for (const SocketId id : lingering_) {
+    if (Entry* entry = find(id)) changed(id, *entry);
+  }
   return next;
 }
 
