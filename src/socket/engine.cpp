@@ -65,6 +65,8 @@ std::optional<std::string> Engine::assemble(StackOptions options) {
   auto driver = Driver::create(mutex_, *this, options_.clock);
   if (!driver) return fmt::format("cannot make an event loop: {}", driver.error().message());
   driver_ = std::move(*driver);
+  // What the file holds is there from the start, and the two clocks meet at the time just read.
+  if (!options_.state_file.empty()) stack_->poll(now());
   return std::nullopt;
 }
 
