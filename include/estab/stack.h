@@ -14,6 +14,7 @@
 //                          returned instant has come
 //   nobody                 then a blocking socket call drives the stack while it waits, and any
 //                          other call sends what it caused before it returns
+//                          (between calls nothing moves: no retransmission, no answer to a peer)
 //
 // Thread rules: every function of a Stack, Socket, Listener and ConnectionPool may be called from
 // any thread; one mutex per stack is where they meet. Callbacks (on_ready(), watch(), post(),

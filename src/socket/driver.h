@@ -90,6 +90,7 @@ class Driver {
   bool may_drive() const { return driver_ == std::thread::id{} || driving(); }
   class Role;  // holds the role for a scope
 
+  void run_loop(Lock& lock);
   void step(Instant at);
   void turn(Lock& lock, Deadline until);  // waits in the loop, steps, runs callbacks
   void look_around(Lock& lock, Deadline until);
