@@ -1,0 +1,109 @@
+#include "cli/services.h"
+
+#include <ctime>
+
+#include "cli/http/site.h"
+
+namespace estab::cli {
+namespace {
+
+constexpr std::size_t kAtOnce = 64 * 1024;
+
+}  // namespace
+
+std::string chargen_text(std::uint64_t from, std::size_t count) {
+  constexpr std::uint64_t kLine = 74;        // with CR and LF
+  constexpr std::uint64_t kCharacters = 95;  // ' ' to '~'
+  std::string text(count, ' ');
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t line = (from + i) / kLine;
+    const std::uint64_t column = (from + i) % kLine;
+    if (column == 72) {
+      text[i] = '\r';
+    } else if (column == 73) {
+      text[i] = '\n';
+    } else {
+      text[i] = static_cast<char>(' ' + (line + column) % kCharacters);
+    }
+  }
+  return text;
+}
+
+ServiceServer::ServiceServer(Stack& stack, const ServerOptions& options, Service service,
+                             std::uint16_t port)
+    : stack_(stack), service_(service), buffer_(kAtOnce, 0) {
+  acceptor_.emplace(stack, options, port, [this](Socket s) { add(std::move(s)); });
+}
+
+void ServiceServer::add(Socket socket) {
+  const std::uint64_t id = next_id_++;
+  auto connection = std::make_unique<Connection>();
+  connection->socket = std::move(socket);
+  if (service_ == Service::Daytime) {
+    connection->out = http::http_date(std::time(nullptr)) + "\r\n";
+  }
+  Socket& kept = connection->socket;
+  connections_.emplace(id, std::move(connection));
+  const auto watched =
+      kept.on_ready(kReadable | kWritable | kReadClosed | kHangup | kError, [this, id](Readiness) {
+        const auto found = connections_.find(id);
+        if (found != connections_.end() && !pump(*found->second)) connections_.erase(found);
+      });
+  if (!watched) connections_.erase(id);
+}
+
+// False: the connection is done with, and closed by forgetting it.
+bool ServiceServer::pump(Connection& c) {
+  for (;;) {
+    refill(c);
+    if (!flush(c)) return false;
+    const bool sending = c.at != c.out.size();
+    if (c.peer_ended && !sending) return false;
+    if (service_ == Service::Daytime && !sending) return false;  // the server closes first
+    if (sending && (service_ == Service::Echo || c.peer_ended)) return true;
+    if (!receive_all(c)) return false;
+    if (c.out.empty() && !c.peer_ended) return true;
+    if (service_ == Service::Chargen && c.at != c.out.size() && !c.peer_ended) return true;
+  }
+}
+
+void ServiceServer::refill(Connection& c) {
+  if (service_ != Service::Chargen || !c.out.empty() || c.peer_ended) return;
+  c.out = chargen_text(c.made, kAtOnce);
+  c.made += c.out.size();
+}
+
+// False: the connection broke.
+bool ServiceServer::flush(Connection& c) {
+  while (c.at != c.out.size()) {
+    const auto sent = c.socket.send(std::string_view(c.out).substr(c.at));
+    if (!sent) return sent.error().value() == EAGAIN;
+    c.at += *sent;
+  }
+  c.out.clear();
+  c.at = 0;
+  return true;
+}
+
+// Reads what is there; echo stops at a bufferful. False: the connection broke.
+bool ServiceServer::receive_all(Connection& c) {
+  for (;;) {
+    const auto got = c.socket.receive(std::span<char>(buffer_));
+    if (!got) return got.error().value() == EAGAIN;
+    if (*got == 0) {
+      c.peer_ended = true;
+      return true;
+    }
+    if (service_ == Service::Echo) {
+      c.out.assign(buffer_, 0, *got);
+      return true;
+    }
+  }
+}
+
+void ServiceServer::stop() {
+  acceptor_.reset();
+  connections_.clear();
+}
+
+}  // namespace estab::cli
