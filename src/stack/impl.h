@@ -143,6 +143,8 @@ class Stack::Impl {
   void open_half(ListenerId id, const wire::Segment& syn, const Arrival& arrival, Ref time_wait,
                  Instant now);
   bool may_open_half(const Listener& listener, const wire::Segment& syn, Instant now);
+  tcp::SynParameters syn_parameters(const Listener& listener, const FourTuple& tuple,
+                                    ip::InterfaceId interface, Ref time_wait, Instant now) const;
   void on_syn_queue_full(const Listener& listener, const wire::Segment& syn, Instant now);
   void to_syn(std::uint32_t index, const wire::Segment& segment, const Arrival& arrival,
               Instant now);
