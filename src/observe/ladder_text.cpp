@@ -176,6 +176,13 @@ class Ladder {
       return 1;
     }
     // The request and the first answer are worth a rung each, and so is the last one.
+    const auto begin = conversation_.segments.begin() + static_cast<std::ptrdiff_t>(i);
+    const bool data = std::any_of(begin, begin + static_cast<std::ptrdiff_t>(run),
+                                  [](const CapturedSegment& s) { return s.payload != 0; });
+    if (!data) {
+      draw_run(i, run);
+      return run;
+    }
     draw_segment(i);
     draw_segment(i + 1);
     draw_run(i + 2, run - 3);
@@ -231,8 +238,10 @@ class Ladder {
   void notes_before(Instant until) {
     for (; next_note_ < notes_.size() && notes_[next_note_].at < until; ++next_note_) {
       const LadderNote& note = notes_[next_note_];
-      const char* side = note.whose == conversation_.tuple.local ? "left" : "right";
-      out_ += fmt::format("{:>{}} {}: {}\n", time_words(note.at), kTimeWidth, side, note.text);
+      const bool left = note.whose == conversation_.tuple.local;
+      std::string who = left ? style_.left_name : style_.right_name;
+      if (who.empty()) who = left ? "left" : "right";
+      out_ += fmt::format("{:>{}} {}, {}\n", time_words(note.at), kTimeWidth, who, note.text);
     }
   }
 
