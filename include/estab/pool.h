@@ -40,7 +40,8 @@ struct PoolOptions {
   std::optional<Duration> acquire_timeout = std::chrono::seconds(30);  // nothing: wait for ever
   std::optional<Duration> connect_timeout = std::chrono::seconds(10);
   SocketOptions socket;  // for new connections
-  // Asked last before a connection is handed out again, if set: false discards it.
+  // Asked last before a connection is handed out again or kept, if set: false discards it. It must
+  // neither wait nor call the pool.
   std::function<bool(Socket&)> healthy{};
 };
 
@@ -94,6 +95,8 @@ class ConnectionPool {
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
 
+  // For any thread but the one that drives the stack, whose waiting would keep the others from giving
+  // back: there use try_acquire().
   // An idle connection, or a new one, or after a wait (first come, first served) either. ETIMEDOUT:
   // no turn came in time; ENOBUFS: max_waiting; else what Socket::connect() says.
   Result<Lease> acquire(const Endpoint& destination);

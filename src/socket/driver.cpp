@@ -196,7 +196,7 @@ std::optional<Instant> Driver::poll(Lock& lock, Instant at) {
     if (!dirty_) break;
   }
   Instant next = work_waits() ? last_now_ : next_event();
-  if (look_often_) next = std::min(next, last_now_ + kOften);
+  if (look_often_ && embedded_) next = std::min(next, last_now_ + kOften);
   if (embedded_) {
     loop_->set_deadline(next);
     loop_->arm_deadline();
