@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/help.h"
+
 namespace estab::cli {
 namespace {
 
@@ -42,6 +44,9 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   add_counters(app, chosen);
   add_diagram(app, chosen);
   add_ladder(app, chosen);
+  for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    verb->get_option("--help")->description("this text");
+  }
 }
 
 // CLI11's words for what is wrong, and where to read what is right.
@@ -64,7 +69,9 @@ int run(int argc, char** argv) {
   CLI::App app(kAbout, "estab");
   app.footer(kExamples);
   app.set_version_flag("--version", "estab " ESTAB_VERSION);
-  app.get_formatter()->column_width(28);
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.get_option("--help")->description("this text");
+  app.get_option("--version")->description("the version");
   app.require_subcommand(1);
   Body body;
   add_verbs(app, [&](Body chosen) { body = std::move(chosen); });

@@ -8,6 +8,7 @@ namespace estab::cli {
 namespace {
 
 constexpr std::size_t kAtOnce = 64 * 1024;
+constexpr Duration kPatience = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -61,19 +62,19 @@ void ServiceServer::add(Socket socket) {
   const auto watched =
       kept.on_ready(kReadable | kWritable | kReadClosed | kHangup | kError, [this, id](Readiness) {
         const auto found = connections_.find(id);
-        if (found != connections_.end() && !pump(*found->second)) connections_.erase(found);
+        if (found != connections_.end() && !pump(id, *found->second)) connections_.erase(found);
       });
   if (!watched) connections_.erase(id);
 }
 
 // False: the connection is done with, and closed by forgetting it.
-bool ServiceServer::pump(Connection& c) {
+bool ServiceServer::pump(std::uint64_t id, Connection& c) {
   for (;;) {
     refill(c);
     if (!flush(c)) return false;
     const bool sending = c.at != c.out.size();
     if (c.peer_ended && !sending) return false;
-    if (service_ == Service::Daytime && !sending) return false;  // the server closes first
+    if (service_ == Service::Daytime && !sending && !c.ended) end(id, c);
     if (sending && (service_ == Service::Echo || c.peer_ended)) return true;
     if (!receive_all(c)) return false;
     const bool more_to_make =
@@ -81,6 +82,14 @@ bool ServiceServer::pump(Connection& c) {
     if (c.out.empty() && !c.peer_ended && !more_to_make) return true;
     if (service_ == Service::Chargen && c.at != c.out.size() && !c.peer_ended) return true;
   }
+}
+
+// The server closes first. What the client still sends is read, lest its being unread turns our FIN
+// into a RST that takes the answer away; but not for ever.
+void ServiceServer::end(std::uint64_t id, Connection& c) {
+  c.ended = true;
+  (void)c.socket.shutdown_write();
+  stack_.call_at(stack_.now() + kPatience, [this, id] { connections_.erase(id); });
 }
 
 void ServiceServer::refill(Connection& c) {

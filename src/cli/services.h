@@ -29,12 +29,14 @@ class ServiceServer {
     std::size_t at = 0;      // of it, sent
     std::uint64_t made = 0;  // chargen: bytes so far
     bool peer_ended = false;
+    bool ended = false;      // our FIN is sent: what comes now is thrown away
   };
   void add(Socket socket);
-  bool pump(Connection& c);
+  bool pump(std::uint64_t id, Connection& c);
   bool flush(Connection& c);
   bool receive_all(Connection& c);
   void refill(Connection& c);
+  void end(std::uint64_t id, Connection& c);
 
   Stack& stack_;
   Service service_;

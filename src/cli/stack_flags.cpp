@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/siphash.h"
 #include "cli/command.h"
 #include "estab/devices.h"
 
@@ -95,6 +96,26 @@ void configure_linux_side(const StackFlags& flags) {
   if (!settings.addresses.empty()) throw Failure(configured.error());
 }
 
+// The same for the same device and address, so that neighbours find a restarted stack again.
+MacAddress station_address(const StackFlags& flags) {
+  if (!flags.mac.empty()) {
+    const auto mac = MacAddress::parse(flags.mac);
+    if (!mac || (mac->bytes[0] & 1) != 0) {
+      throw WrongUse("--mac: expected a station's address such as 02:00:00:00:00:02, not '" +
+                     flags.mac + "'");
+    }
+    return *mac;
+  }
+  std::string text = flags.device;
+  for (const std::string& address : flags.addresses) text += "|" + address;
+  const std::uint64_t hash =
+      siphash(SipKey{}, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  MacAddress mac;
+  for (std::size_t i = 0; i < 6; ++i) mac.bytes[i] = static_cast<std::uint8_t>(hash >> (8 * i));
+  mac.bytes[0] = static_cast<std::uint8_t>((mac.bytes[0] & 0xfc) | 0x02);  // local, unicast
+  return mac;
+}
+
 void trace_line(Instant now, dev::Direction, std::string_view line) {
   const double seconds = static_cast<double>(now.time_since_epoch().count()) / 1e9;
   fmt::print(stderr, "{:.6f} {}\n", seconds, line);
@@ -109,6 +130,7 @@ std::unique_ptr<Device> open_device(const StackFlags& flags) {
   }
   dev::DeviceSettings settings;
   if (flags.mtu != 0) settings.mtu = flags.mtu;
+  settings.mac = station_address(flags);
   auto device = dev::open_device(flags.device, settings);
   if (!device) throw Failure(device.error());
   configure_linux_side(flags);
@@ -139,6 +161,8 @@ void StackFlags::add_to(CLI::App& verb) {
   option("--gateway", gateway, "send what is not for our own network to this address", "ADDR");
   option("--route", routes, "a further network, on the link or =ADDR behind a gateway; repeatable",
          "CIDR[=ADDR]");
+  option("--mac", mac, "our address on tap and packet devices; else one made of their names",
+         "MAC");
   option("--mtu", mtu, "largest IP packet, bytes", "BYTES")->check(CLI::Range(576, 65535));
   option("--tune", tune, "set a knob of `estab tuning`; repeatable", "NAME=VALUE");
   option("--tuning-file", tuning_file, "lines of NAME = VALUE", "FILE");

@@ -18,6 +18,7 @@ struct StackFlags {
   std::vector<std::string> routes;
   std::vector<std::string> tune;
   std::string gateway;
+  std::string mac;
   std::string tuning_file;
   std::string pcap;
   std::string faults;

@@ -29,9 +29,9 @@ struct ConnectFlags {
 };
 
 constexpr const char* kAbout =
-    "netcat on a TCP/IP stack of our own: standard input goes to the peer, what the peer sends to\n"
-    "standard output. Exit status: 0 when both ends are through, 1 when it could not connect or\n"
-    "was reset.";
+    "netcat on our own stack.\n"
+    "Standard input goes to the peer, what the peer sends to standard output. Exit status: 0 when\n"
+    "both ends are through, 1 when it could not connect or was reset.";
 
 constexpr const char* kFooter =
     "Examples:\n"

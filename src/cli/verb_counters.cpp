@@ -23,8 +23,9 @@ struct CounterFlags {
 };
 
 constexpr const char* kAbout =
-    "What running stacks counted, with Linux's names where Linux counts the same (as nstat has\n"
-    "them). Several stacks are added up. PATTERN: a part of the name, or a pattern with * and ?.";
+    "What running stacks counted.\n"
+    "With Linux's names where Linux counts the same (as nstat has them). Several stacks are added\n"
+    "up. PATTERN: a part of the name, or a pattern with * and ?.";
 
 constexpr const char* kFooter =
     "Examples:\n"

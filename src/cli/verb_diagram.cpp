@@ -19,8 +19,9 @@ struct DiagramFlags {
 };
 
 constexpr const char* kAbout =
-    "TCP's state diagram (RFC 9293, Figure 5), drawn from the very table that runs the\n"
-    "connections. Each arrow has its number; the other views use the same numbers.";
+    "TCP's state diagram, with live counts if you like.\n"
+    "RFC 9293's Figure 5, drawn from the very table that runs the connections. Each arrow has its\n"
+    "number; the other views use the same numbers.";
 
 constexpr const char* kFooter =
     "Examples:\n"

@@ -22,10 +22,10 @@ struct LadderFlags {
 };
 
 constexpr const char* kAbout =
-    "Each TCP connection of a capture (pcapng or pcap, - is standard input) as a ladder: segments\n"
-    "as rungs, on the sides both ends' states, rebuilt by running the lifecycle's table over "
-    "them.\n"
-    "Numbers are the arrows of `estab diagram`. What a capture can't show is marked with ?.";
+    "Connections of a capture, with both ends' states on the sides.\n"
+    "Segments are rungs; the states are rebuilt by running the lifecycle's table over them. "
+    "Numbers\n"
+    "are the arrows of `estab diagram`. What a capture can't show is marked with ?.";
 
 constexpr const char* kFooter =
     "Examples:\n"

@@ -24,7 +24,7 @@ struct ServeFlags {
 };
 
 constexpr const char* kAbout =
-    "Serves files over HTTP/1.1, and the small services of old, on a TCP/IP stack of its own:\n"
+    "HTTP files, echo, discard, chargen and daytime on our own stack.\n"
     "Linux's programs reach it by the address that you give. One thread serves all connections.";
 
 constexpr const char* kFooter =

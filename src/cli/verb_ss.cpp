@@ -22,8 +22,9 @@ struct SsFlags {
 };
 
 constexpr const char* kAbout =
-    "Connections of running estab stacks, in ss's columns and words: what reads ss reads this.\n"
-    "Without -a or -l: neither listeners nor TIME-WAIT nor half-open ones, as in ss.";
+    "Connections of running stacks, in ss's columns and words.\n"
+    "What reads ss's output reads this. Without -a or -l neither listeners nor TIME-WAIT nor\n"
+    "half-open ones are shown, as in ss.";
 
 constexpr const char* kFooter =
     "FILTER is ss's: [state NAME ...] [exclude NAME ...] [EXPRESSION]\n"

@@ -21,9 +21,9 @@ struct TuningFlags {
 };
 
 constexpr const char* kAbout =
-    "Every knob of a stack: its value on the running ones, unit, default and meaning. NAME=VALUE\n"
-    "sets it there and then. Names are Linux's where Linux has the knob (net.ipv4. may be left "
-    "out).";
+    "The knobs of running stacks: shows and sets them.\n"
+    "Each with its value, unit and meaning. NAME=VALUE sets it there and then. Names are Linux's\n"
+    "where Linux has the knob (net.ipv4. may be left out).";
 
 constexpr const char* kFooter =
     "Examples:\n"

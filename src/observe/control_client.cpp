@@ -84,8 +84,10 @@ void add_children(const std::string& parent, std::string_view prefix, const std:
 }
 
 std::vector<std::string> directories_to_search() {
-  std::vector<std::string> all = control::runtime_directories(
-      std::getenv("ESTAB_RUNTIME_DIR"), std::getenv("XDG_RUNTIME_DIR"), ::geteuid());
+  const char* only = std::getenv("ESTAB_RUNTIME_DIR");
+  std::vector<std::string> all =
+      control::runtime_directories(only, std::getenv("XDG_RUNTIME_DIR"), ::geteuid());
+  if (only != nullptr && *only != 0) return all;
   add_children("/tmp", "estab-", "", all);
   add_children("/run/user", "", "/estab", all);
   return all;

@@ -115,13 +115,13 @@ TEST(Ladder, drawn_at_80_columns) {
   style.ascii = true;
   style.left_name = "curl";
   EXPECT_EQ(ladder_text(life.only(), {}, style),
-            "          curl 10.0.0.1:50000                                       10.0.0.2:80\n"
+            "          curl 10.0.0.1:50000                                        10.0.0.2:80\n"
             "                   CLOSED |                                     | LISTEN\n"
             "  0.00 ms      3 SYN-SENT |-- SYN ----------------------------->| 6 SYN-RECEIVED\n"
-            "  1.00 ms  10 ESTABLISHED |<-------------------------- SYN,ACK --|\n"
+            "  1.00 ms  10 ESTABLISHED |<------------------------- SYN,ACK --|\n"
             "  2.00 ms                 |-- ACK ----------------------------->| 9 ESTABLISHED\n"
             "  3.00 ms                 |-- 78 bytes ------------------------>|\n"
-            "  4.00 ms                 |<------------------------------ ACK --|\n"
+            "  4.00 ms                 |<----------------------------- ACK --|\n"
             "  5.00 ms   12 FIN-WAIT-1 |-- FIN,ACK ------------------------->| 13 CLOSE-WAIT\n");
 }
 
@@ -203,8 +203,8 @@ TEST(CaptureReader, is_safe_on_every_truncation_and_every_changed_byte) {
   for (std::size_t n = 0; n < file.size(); ++n) (void)parse_capture({file.data(), n});
   for (std::size_t i = 0; i < file.size(); ++i) {
     auto changed = file;
-    for (const std::uint8_t value : {0x00, 0x7f, 0xff}) {
-      changed[i] = value;
+    for (const int value : {0x00, 0x7f, 0xff}) {
+      changed[i] = static_cast<std::uint8_t>(value);
       (void)parse_capture(changed);
     }
   }

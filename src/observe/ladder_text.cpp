@@ -5,6 +5,7 @@
 
 #include "observe/duration_text.h"
 #include "observe/ladder.h"
+#include "observe/replay.h"
 
 namespace estab::observe {
 namespace {
@@ -57,8 +58,8 @@ class Ladder {
         notes_(notes),
         style_(style),
         lane_(std::max<std::size_t>(style.width, 72) - kTimeWidth - 2 * kStateWidth - 4),
-        left_(first_state(conversation, true)),
-        right_(first_state(conversation, false)) {}
+        replay_(conversation),
+        dull_(dull_segments(conversation)) {}
 
   std::string draw() {
     heading();
@@ -69,26 +70,6 @@ class Ladder {
     }
     notes_before(Instant::max());
     return out_;
-  }
-  FinalStates last() const { return {left_.state(), right_.state()}; }
-
-  // A run of plain data and acknowledgements that change no state is one line, if it is long.
-  static std::optional<State> first_state(const Conversation& c, bool left) {
-    const auto by = [&](const CapturedSegment& s) { return (s.sender == c.tuple) == left; };
-    bool syn = false;
-    bool syn_ack = false;
-    bool any = false;
-    for (const CapturedSegment& s : c.segments) {
-      if (!by(s)) continue;
-      if (s.has(kSyn)) (s.has(kAck) ? syn_ack : syn) = true;
-      any = any || !s.has(kRst);
-    }
-    if (syn) return State::Closed;
-    if (syn_ack) return State::Listen;
-    const bool opened = !c.segments.empty() && c.segments.front().has(kSyn);
-    // The other side's SYN met nobody: only RSTs, or silence, came back.
-    if (!left && opened && !any) return State::Closed;
-    return std::nullopt;
   }
 
  private:
@@ -105,7 +86,8 @@ class Ladder {
     const std::size_t used = columns(left) + columns(right) + kTimeWidth + 1;
     out_ += std::string(kTimeWidth + 1, ' ') + left +
             std::string(used < room ? room - used : 1, ' ') + right + "\n";
-    row("", state_words(left_.state()), std::string(lane_, ' '), state_words(right_.state()));
+    row("", state_words(replay_.left.state()), std::string(lane_, ' '),
+        state_words(replay_.right.state()));
   }
 
   static std::string state_words(std::optional<State> s) {
@@ -171,31 +153,49 @@ class Ladder {
     return (s.flags & (kSyn | kFin | kRst | kUrg)) == 0;
   }
 
-  // Draws the segment at `i`, or a run of plain ones that begins there; returns how many.
-  std::size_t draw_from(std::size_t i) {
-    const auto& segments = conversation_.segments;
-    std::size_t run = 0;
-    const bool quiet = left_.state() == State::Established || right_.state() == State::Established;
-    while (!style_.whole && quiet && i + run < segments.size() && is_plain(segments[i + run])) {
-      ++run;
+  // Plain data and acknowledgements that change no state.
+  static std::vector<bool> dull_segments(const Conversation& c) {
+    std::vector<bool> dull;
+    Replay replay(c);
+    for (std::size_t i = 0; i < c.segments.size(); ++i) {
+      replay.step(i);
+      const bool left = replay.left.take_changes().empty();
+      const bool right = replay.right.take_changes().empty();
+      dull.push_back(left && right && is_plain(c.segments[i]));
     }
-    if (run > 0 && i + run < segments.size()) --run;  // the one before the next change stays
-    if (run <= 6) {
-      draw_segment(segments[i]);
+    return dull;
+  }
+
+  // Draws the segment at `i`, or a run of dull ones that begins there; returns how many.
+  std::size_t draw_from(std::size_t i) {
+    constexpr std::size_t kWorthALine = 7;
+    std::size_t run = 0;
+    while (!style_.whole && i + run < dull_.size() && dull_[i + run]) ++run;
+    if (run < kWorthALine) {
+      draw_segment(i);
       return 1;
     }
-    const std::size_t shown = 2;  // the request and the first answer are worth a rung each
-    for (std::size_t k = 0; k < shown; ++k) draw_segment(segments[i + k]);
-    draw_run(i + shown, run - shown);
+    // The request and the first answer are worth a rung each, and so is the last one.
+    const auto begin = conversation_.segments.begin() + static_cast<std::ptrdiff_t>(i);
+    const bool data = std::any_of(begin, begin + static_cast<std::ptrdiff_t>(run),
+                                  [](const CapturedSegment& s) { return s.payload != 0; });
+    if (!data) {
+      draw_run(i, run);
+      return run;
+    }
+    draw_segment(i);
+    draw_segment(i + 1);
+    draw_run(i + 2, run - 3);
+    draw_segment(i + run - 1);
     return run;
   }
 
-  void draw_segment(const CapturedSegment& s) {
+  void draw_segment(std::size_t index) {
+    const CapturedSegment& s = conversation_.segments[index];
     const bool to_right = from_left(s);
-    (to_right ? left_ : right_).sent(s);
-    (to_right ? right_ : left_).received(s);
-    const auto left = change_words(left_);
-    const auto right = change_words(right_);
+    replay_.step(index);
+    const auto left = change_words(replay_.left);
+    const auto right = change_words(replay_.right);
     const auto at = [](const std::vector<std::string>& v, std::size_t k) {
       return k < v.size() ? v[k] : std::string();
     };
@@ -212,8 +212,7 @@ class Ladder {
     for (std::size_t i = begin; i < begin + count; ++i) {
       const CapturedSegment& s = conversation_.segments[i];
       const bool to_right = from_left(s);
-      (to_right ? left_ : right_).sent(s);
-      (to_right ? right_ : left_).received(s);
+      replay_.step(i);
       bytes[to_right] += s.payload;
       ++segments[to_right];
     }
@@ -228,8 +227,8 @@ class Ladder {
                                                               segments[to_right] == 1 ? "" : "s"));
     }
     const std::size_t pad = lane_ > columns(words) ? lane_ - columns(words) : 0;
-    row(time_words(conversation_.segments[begin + count - 1].at), change(left_),
-        std::string(pad / 2, ' ') + words + std::string(pad - pad / 2, ' '), change(right_));
+    row(time_words(conversation_.segments[begin + count - 1].at), change(replay_.left),
+        std::string(pad / 2, ' ') + words + std::string(pad - pad / 2, ' '), change(replay_.right));
   }
   static std::string change(EndpointStates& end) {
     const auto words = change_words(end);
@@ -239,8 +238,10 @@ class Ladder {
   void notes_before(Instant until) {
     for (; next_note_ < notes_.size() && notes_[next_note_].at < until; ++next_note_) {
       const LadderNote& note = notes_[next_note_];
-      const char* side = note.whose == conversation_.tuple.local ? "left" : "right";
-      out_ += fmt::format("{:>{}} {}: {}\n", time_words(note.at), kTimeWidth, side, note.text);
+      const bool left = note.whose == conversation_.tuple.local;
+      std::string who = left ? style_.left_name : style_.right_name;
+      if (who.empty()) who = left ? "left" : "right";
+      out_ += fmt::format("{:>{}} {}, {}\n", time_words(note.at), kTimeWidth, who, note.text);
     }
   }
 
@@ -248,8 +249,8 @@ class Ladder {
   const std::vector<LadderNote>& notes_;
   const LadderStyle& style_;
   std::size_t lane_;
-  EndpointStates left_;
-  EndpointStates right_;
+  Replay replay_;
+  std::vector<bool> dull_;
   std::size_t next_note_ = 0;
   std::string out_;
 };
@@ -262,14 +263,9 @@ std::string ladder_text(const Conversation& conversation, const std::vector<Ladd
 }
 
 FinalStates final_states(const Conversation& conversation) {
-  EndpointStates left(Ladder::first_state(conversation, true));
-  EndpointStates right(Ladder::first_state(conversation, false));
-  for (const CapturedSegment& s : conversation.segments) {
-    const bool to_right = s.sender == conversation.tuple;
-    (to_right ? left : right).sent(s);
-    (to_right ? right : left).received(s);
-  }
-  return {left.state(), right.state()};
+  Replay replay(conversation);
+  for (std::size_t i = 0; i < conversation.segments.size(); ++i) replay.step(i);
+  return {replay.left.state(), replay.right.state()};
 }
 
 }  // namespace estab::observe

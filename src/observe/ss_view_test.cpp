@@ -111,7 +111,7 @@ TEST(SsView, info_leaves_out_what_is_not_there) {
   info.reordering = 3;
   EXPECT_EQ(ss_info(info, true),
             "ts sack reno wscale:7,7 rto:204 rtt:3.515/1.75 mss:1448 cwnd:10 send 32955903bps");
-  EXPECT_EQ(ss_info(info, false).substr(68), "send 33Mbps");
+  EXPECT_TRUE(ss_info(info, false).ends_with(" send 33Mbps"));
 }
 
 SsFilter filter(const std::vector<std::string>& words) {

@@ -292,8 +292,7 @@ Decoded<Reply> decode_reply(Bytes frame) {
 std::vector<std::string> runtime_directories(const char* estab_runtime_dir,
                                              const char* xdg_runtime_dir, std::uint32_t uid) {
   std::vector<std::string> found;
-  if (estab_runtime_dir != nullptr && *estab_runtime_dir != 0)
-    found.emplace_back(estab_runtime_dir);
+  if (estab_runtime_dir != nullptr && *estab_runtime_dir != 0) return {estab_runtime_dir};
   if (xdg_runtime_dir != nullptr && *xdg_runtime_dir != 0) {
     found.push_back(std::string(xdg_runtime_dir) + "/estab");
   }

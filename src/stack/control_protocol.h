@@ -106,7 +106,7 @@ Decoded<Request> decode_request(Bytes frame);
 Decoded<Reply> decode_reply(Bytes frame);
 
 // Where control sockets lie: the first of these that can be made or used. `xdg_runtime_dir` is that
-// environment variable's value, may be null. ESTAB_RUNTIME_DIR, where set, comes before all.
+// environment variable's value, may be null. ESTAB_RUNTIME_DIR, where set, is the only one.
 std::vector<std::string> runtime_directories(const char* estab_runtime_dir,
                                              const char* xdg_runtime_dir, std::uint32_t uid);
 // "4711-web.sock"; characters that a file name or a terminal would stumble over become '_'.

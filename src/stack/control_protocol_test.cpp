@@ -153,8 +153,9 @@ TEST(ControlProtocol, socket_files_carry_process_and_name) {
 TEST(ControlProtocol, runtime_directories_in_order) {
   using List = std::vector<std::string>;
   EXPECT_EQ(runtime_directories(nullptr, nullptr, 7), (List{"/run/estab", "/tmp/estab-7"}));
-  EXPECT_EQ(runtime_directories("/a", "/b", 7),
-            (List{"/a", "/b/estab", "/run/estab", "/tmp/estab-7"}));
+  EXPECT_EQ(runtime_directories(nullptr, "/b", 7),
+            (List{"/b/estab", "/run/estab", "/tmp/estab-7"}));
+  EXPECT_EQ(runtime_directories("/a", "/b", 7), (List{"/a"}));
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ class World:
         self.folder = tempfile.mkdtemp(prefix="estab-interop-")
         self.runtime = os.path.join(self.folder, "run")
         os.makedirs(self.runtime, mode=0o700)
-        self.environment = {**os.environ, "XDG_RUNTIME_DIR": self.runtime}
+        self.environment = {**os.environ, "ESTAB_RUNTIME_DIR": self.runtime}
         self.sh("ip link set lo up")
         self.tun = os.access("/dev/net/tun", os.R_OK | os.W_OK)
         if self.tun:
