@@ -42,6 +42,11 @@ class Loop {
   // callbacks of what is ready. Returns how many ran. A signal ends the wait as well.
   std::size_t run_once(std::optional<Duration> timeout = std::nullopt);
 
+  // For a loop inside another one: readable when run_once() has something to do without waiting.
+  // arm_deadline() makes that so for the deadline, too.
+  int poll_fd() const { return epoll_.get(); }
+  void arm_deadline() { arm(deadline_); }
+
   // Ends the current wait, or the next one if none is on. From any thread or signal handler.
   void wake();
 

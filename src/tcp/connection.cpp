@@ -210,7 +210,7 @@ Readiness Connection::readiness() const {
   if (eof || receive_queue_.readable() >= settings_.receive_low_water) r |= kReadable;
   if (urgent_received_ && !urgent_read_) r |= kUrgent;
   if (fin_received_ || read_shut_ || ended) r |= kReadClosed;
-  if (ended || (fin_received_ && fin_queued_)) r |= kHangup;
+  if (ended || ((fin_received_ || read_shut_) && fin_queued_)) r |= kHangup;
   const bool open_for_send = state_ == State::Established || state_ == State::CloseWait;
   if (fin_queued_ || ended) {
     r |= kWritable;  // a write would not wait: it fails with EPIPE

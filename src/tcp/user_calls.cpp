@@ -97,8 +97,9 @@ Result<Readout> Connection::receive(MutableBytes to, bool peek, Context& context
     return out;
   }
   if (to.empty()) return out;
+  if (fin_received_) return out;  // end of stream; what went wrong later is for a write to find
   if (error_ != 0) return fail(take_error());
-  if (fin_received_ || read_shut_) return out;  // end of stream
+  if (read_shut_) return out;
   if (state_ == State::Closed) {
     if (was_connected_) return out;
     return fail(ENOTCONN);
