@@ -60,6 +60,14 @@ std::string interface_driver(const std::string& name) {
   return std::strcmp(info.driver, "tun") == 0 ? info.bus_info : info.driver;
 }
 
+bool has_carrier(const std::string& name) {
+  ethtool_value link{};
+  link.cmd = ETHTOOL_GLINK;
+  Request request(name);
+  request.ifr.ifr_data = reinterpret_cast<char*>(&link);
+  return request.ask(SIOCETHTOOL) && link.data != 0;
+}
+
 bool is_interface_name(std::string_view name) {
   if (name.empty() || name.size() >= IFNAMSIZ || name == "." || name == "..") return false;
   return std::all_of(name.begin(), name.end(),
@@ -85,9 +93,9 @@ bool set_transmit_queue(const std::string& name, std::size_t frames) {
   if (!state) return false;
   ifinfomsg fixed{};
   fixed.ifi_index = state->index;
-  NetlinkMessage message(RTM_NEWLINK, 0, fixed);
+  NetlinkMessage message(RTM_NEWLINK, NLM_F_ACK, fixed);
   message.attribute(IFLA_TXQLEN, static_cast<std::uint32_t>(frames));
-  return Netlink().request(std::move(message)).has_value();
+  return Netlink().ask(std::move(message)).has_value();
 }
 
 std::string mtu_failure(const std::string& name, std::size_t mtu, int error) {

@@ -22,6 +22,9 @@ std::optional<InterfaceState> interface_state(const std::string& name);
 // "tun" and "tap" for those, "veth", "e1000e" ... otherwise; "" when unknown.
 std::string interface_driver(const std::string& name);
 
+// Up, and somebody at the other end: a TUN's queue attached, a veth's peer up.
+bool has_carrier(const std::string& name);
+
 // 1 to 15 bytes, no slash, no white space: what Linux takes as an interface's name.
 bool is_interface_name(std::string_view name);
 

@@ -29,21 +29,23 @@ Bytes NetlinkMessage::finish() {
 
 Netlink::Netlink() : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {}
 
-Result<void> Netlink::request(NetlinkMessage message) {
+Result<std::vector<std::uint8_t>> Netlink::ask(NetlinkMessage message) {
   if (!socket_) return fail(EMFILE);
   const Bytes bytes = message.finish();
   if (::send(socket_.get(), bytes.data(), bytes.size(), 0) < 0) return fail(errno);
-  alignas(nlmsghdr) std::array<std::uint8_t, 8192> answer;
+  std::vector<std::uint8_t> answer(8192);
   const ssize_t got = ::recv(socket_.get(), answer.data(), answer.size(), 0);
   if (got < 0) return fail(errno);
+  answer.resize(static_cast<std::size_t>(got));
   nlmsghdr header;
-  nlmsgerr result;
-  if (static_cast<std::size_t>(got) < sizeof(header) + sizeof(result)) return fail(EPROTO);
+  if (answer.size() < sizeof(header)) return fail(EPROTO);
   std::memcpy(&header, answer.data(), sizeof(header));
-  if (header.nlmsg_type != NLMSG_ERROR) return fail(EPROTO);
+  if (header.nlmsg_type != NLMSG_ERROR) return answer;
+  nlmsgerr result;
+  if (answer.size() < sizeof(header) + sizeof(result)) return fail(EPROTO);
   std::memcpy(&result, answer.data() + sizeof(header), sizeof(result));
   if (result.error != 0) return fail(-result.error);
-  return {};
+  return answer;
 }
 
 }  // namespace estab::dev

@@ -1,4 +1,4 @@
-// One netlink request at a time, acknowledged: enough to configure a link.
+// One netlink request at a time: enough to configure a link.
 #pragma once
 #include <linux/netlink.h>
 
@@ -18,7 +18,7 @@ class NetlinkMessage {
   NetlinkMessage(std::uint16_t type, std::uint16_t flags, const Fixed& fixed) {
     nlmsghdr header{};
     header.nlmsg_type = type;
-    header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
+    header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     append(&header, sizeof(header));
     append(&fixed, sizeof(fixed));
   }
@@ -26,7 +26,7 @@ class NetlinkMessage {
   void attribute(std::uint16_t type, std::uint32_t value) {
     attribute(type, Bytes{reinterpret_cast<const std::uint8_t*>(&value), sizeof(value)});
   }
-  Bytes finish();  // with its length filled in
+  Bytes finish();  // with its length filled in, for the time of the message
 
  private:
   void append(const void* from, std::size_t size);  // padded to 4
@@ -36,8 +36,9 @@ class NetlinkMessage {
 class Netlink {
  public:
   Netlink();
-  // Sends and waits for the acknowledgement; the error is the kernel's.
-  Result<void> request(NetlinkMessage message);
+  // The first message of the answer, header included; the error is the kernel's. A message with
+  // NLM_F_ACK is answered by its acknowledgement.
+  Result<std::vector<std::uint8_t>> ask(NetlinkMessage message);
 
  private:
   FileDescriptor socket_;

@@ -51,6 +51,8 @@ tl::expected<InterfaceState, std::string> prepare(const std::string& name,
   if (!state->up && !set_up(name)) {
     return Failure(fmt::format("{0} is down: `sudo ip link set dev {0} up`", name));
   }
+  // Being asked makes Linux notice a link that has just come up; it drops what is sent until then.
+  has_carrier(name);
   return *interface_state(name);
 }
 

@@ -28,6 +28,7 @@ bool run(const std::string& command) {
 // Linux has the addresses above on veth0 and knows where we are; "" or why it cannot be.
 std::string make_veth() {
   if (!run("ip link add veth0 type veth peer name veth1")) return "no veth, or no ip command here";
+  EXPECT_TRUE(set_up("veth1"));  // first, so that veth0 has a carrier as soon as it is up
   const auto done = configure_interface(
       "veth0", {.addresses = {{kLinux, 24}, {kLinux6, 64}}, .mtu = std::nullopt});
   EXPECT_TRUE(done) << done.error();
@@ -92,11 +93,12 @@ TEST(PacketSocket, it_does_not_hear_itself_and_drops_what_is_too_long) {
     EXPECT_EQ(device->send(Instant{}, frames), 2u);
     EXPECT_EQ(device->dropped(), 1u);
     int from_us = 0;
-    testing::wait_for(*device, [&](Bytes bytes) {
+    const auto reply = testing::wait_for(*device, [&](Bytes bytes) {
       const auto header = wire::parse_ethernet(bytes);
       if (header && header->source == kOurMac) ++from_us;
       return testing::is_echo_reply(bytes, kEthernet, kUs);
     });
+    EXPECT_GT(reply.bytes.length, 0u);
     EXPECT_EQ(from_us, 0);
     return "";
   });

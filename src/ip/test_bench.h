@@ -1,7 +1,7 @@
 // For this floor's tests: an IP layer over a device that only records, in virtual time, and short
 // ways to make packets and to read what came out.
 #pragma once
-#include <cstring>
+#include <algorithm>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -51,7 +51,7 @@ class RecordingDevice : public Device {
 inline Octets ip_packet(wire::IpPacket header, const Octets& payload) {
   Octets packet(wire::ip_header_size(header) + payload.size());
   const std::size_t size = wire::build_ip(header, payload.size(), packet.data());
-  std::memcpy(packet.data() + size, payload.data(), payload.size());
+  std::copy(payload.begin(), payload.end(), packet.begin() + static_cast<std::ptrdiff_t>(size));
   return packet;
 }
 inline wire::IpPacket ip_header(std::string_view from, std::string_view to,
@@ -107,7 +107,7 @@ inline Octets ethernet(const MacAddress& to, const MacAddress& from, wire::Ether
                        const Octets& payload) {
   Octets frame(wire::EthernetHeader::kSize + payload.size());
   wire::build_ethernet({to, from, static_cast<std::uint16_t>(type)}, frame.data());
-  std::memcpy(frame.data() + wire::EthernetHeader::kSize, payload.data(), payload.size());
+  std::copy(payload.begin(), payload.end(), frame.begin() + wire::EthernetHeader::kSize);
   return frame;
 }
 

@@ -1,6 +1,7 @@
 #include "socket/engine.h"
 
 #include <fmt/format.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,15 +30,13 @@ Deadline deadline_after(Duration timeout) {
 tl::expected<std::shared_ptr<Engine>, std::string> Engine::create(StackOptions options) {
   std::shared_ptr<Engine> engine(new Engine);
   if (auto wrong = engine->assemble(std::move(options))) return tl::unexpected(*wrong);
+  engine->listen_to_tools();
   return engine;
 }
 
 std::optional<std::string> Engine::assemble(StackOptions options) {
   options_ = std::move(options);
   if (options_.name.empty()) options_.name = fmt::format("estab-{}", ::getpid());
-  if (options_.runtime_directory.empty()) {
-    options_.runtime_directory = default_runtime_directory();
-  }
   stack::Config config;
   config.tuning = options_.tuning;
   config.event_capacity = options_.event_capacity;
@@ -70,6 +69,30 @@ std::optional<std::string> Engine::assemble(StackOptions options) {
   return std::nullopt;
 }
 
+// A stack that tools can't ask works all the same. One with a clock or a seed of its own is a test's
+// or a simulation's: nobody looks for it.
+void Engine::listen_to_tools() {
+  if (options_.clock || options_.seed) return;
+  ControlOptions control;
+  control.name = options_.name;
+  control.directory = options_.runtime_directory;
+  control.wall_offset = dev::wall_clock_offset();
+  auto server = ControlServer::open(control, now());
+  if (options_.runtime_directory.empty()) {
+    options_.runtime_directory = default_runtime_directory();
+  }
+  if (!server) {
+    notes_.push_back("estab ss and its kind will not find this stack: " + server.error());
+    return;
+  }
+  control_ = std::move(*server);
+  options_.runtime_directory = control_->path().substr(0, control_->path().rfind('/'));
+  driver_->watch(control_->poll_fd(), EPOLLIN, [this](std::uint32_t) {
+    const Lock held(mutex_);
+    if (stack_ && control_) control_->serve(*stack_, driver_->now());
+  });
+}
+
 Engine::~Engine() { shut_down(); }
 
 void Engine::shut_down() {
@@ -88,6 +111,8 @@ void Engine::shut_down() {
     entries_.free(id);
   }
   if (stack_) stack_->poll(now());
+  if (control_) driver_->watch(control_->poll_fd(), 0, nullptr);
+  control_.reset();
   calls_.clear();
   stack_.reset();
   for (const auto& [interface, device] : devices_) {

@@ -15,6 +15,7 @@
 #include "base/slab.h"
 #include "estab/socket.h"
 #include "estab/stack.h"
+#include "socket/control_server.h"
 #include "socket/driver.h"
 #include "socket/entry.h"
 #include "socket/state_file.h"
@@ -105,6 +106,7 @@ class Engine : private Driven {
  private:
   Engine() = default;
   std::optional<std::string> assemble(StackOptions options);
+  void listen_to_tools();
 
   // Driven
   std::optional<Instant> step(Instant now) override;
@@ -160,6 +162,7 @@ class Engine : private Driven {
   std::vector<std::pair<ip::InterfaceId, std::unique_ptr<Device>>> devices_;
   std::unique_ptr<stack::Stack> stack_;  // goes before its devices and its memory
   std::unique_ptr<Driver> driver_;
+  std::unique_ptr<ControlServer> control_;  // none: tools can't ask
   Slab<Entry, SocketTag> entries_;
   std::unordered_map<std::uint64_t, SocketId> by_connection_;
   std::unordered_map<std::uint64_t, SocketId> by_listener_;

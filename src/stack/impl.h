@@ -143,6 +143,8 @@ class Stack::Impl {
   void open_half(ListenerId id, const wire::Segment& syn, const Arrival& arrival, Ref time_wait,
                  Instant now);
   bool may_open_half(const Listener& listener, const wire::Segment& syn, Instant now);
+  tcp::SynParameters syn_parameters(const Listener& listener, const FourTuple& tuple,
+                                    ip::InterfaceId interface, Ref time_wait, Instant now) const;
   void on_syn_queue_full(const Listener& listener, const wire::Segment& syn, Instant now);
   void to_syn(std::uint32_t index, const wire::Segment& segment, const Arrival& arrival,
               Instant now);
@@ -150,7 +152,7 @@ class Stack::Impl {
   void promote(std::uint32_t index, const wire::Segment& segment, Instant now);
   bool may_promote(std::uint32_t index, const wire::Segment& segment, Instant now);
   void refuse_overflow(std::uint32_t index, const wire::Segment& segment, Instant now);
-  void send_syn_ack(const SynEntry& entry, const Listener& listener, bool again, Instant now);
+  void send_syn_ack(std::uint32_t index, bool again, Instant now);
   void on_syn_timer(std::uint32_t index, Instant now);
   // The record goes; its tuple is free again, or its TIME-WAIT record's.
   enum class Timer : std::uint8_t { kRuns, kExpired };

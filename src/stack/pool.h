@@ -40,10 +40,10 @@ class Pool {
     const std::uint32_t c = chunk_with_room();
     if (c == kNoRecord) return kNoRecord;
     Chunk& chunk = *chunks_[c];
-    std::uint32_t word = 0;
-    while (chunk.live[word] == ~std::uint64_t{0}) ++word;
+    const auto word = static_cast<std::uint32_t>(std::countr_one(chunk.full));
     const auto bit = static_cast<std::uint32_t>(std::countr_one(chunk.live[word]));
     chunk.live[word] |= std::uint64_t{1} << bit;
+    if (chunk.live[word] == ~std::uint64_t{0}) chunk.full |= std::uint64_t{1} << word;
     if (++chunk.count == kPerChunk) set_room(c, false);
     if (spare_ == c) spare_ = kNoRecord;
     ++size_;
@@ -57,6 +57,7 @@ class Pool {
     const std::uint32_t slot = index % kPerChunk;
     Chunk& chunk = *chunks_[c];
     chunk.live[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+    chunk.full &= ~(std::uint64_t{1} << (slot / 64));
     if (chunk.count-- == kPerChunk) set_room(c, true);
     --size_;
     if (chunk.count == 0) give_back(c);
@@ -103,6 +104,7 @@ class Pool {
 
  private:
   struct Chunk {
+    std::uint64_t full = 0;  // a bit a word of `live` that has no bit to give
     std::array<std::uint64_t, kPerChunk / 64> live{};
     std::uint32_t count = 0;
     std::array<T, kPerChunk> records;

@@ -37,10 +37,10 @@ struct Config {
   Tuning tuning;
   std::uint64_t seed = 0;  // jitter, ports
   SipKey secret;           // ISNs, hash tables; from the system's entropy
-  std::span<std::uint8_t>
-      memory;  // outlives the process: TIME-WAIT, ISN clock (memory.h); may be empty
-  std::int64_t wall_clock_ns =
-      0;  // ns since 1970 at the first `now` given; read with `memory` alone
+  // Outlives the process: TIME-WAIT records, ISN secret and clock (memory.h). May be empty. Stays
+  // valid as long as the stack.
+  std::span<std::uint8_t> memory;
+  std::int64_t wall_clock_ns = 0;     // ns since 1970 at the first `now` given; for `memory` alone
   std::size_t event_capacity = 4096;  // lifecycle events kept for readers
 };
 
@@ -120,18 +120,20 @@ class Stack {
   Result<void> set_backlog(ListenerId id, int backlog);  // listen() again
   void set_listener_settings(ListenerId id, const tcp::Settings& settings,
                              const ListenOptions& options);
-  Result<Accepted> accept(ListenerId id, Instant now);  // EAGAIN; EINVAL: not listening any more
-  void close(ListenerId id, Instant now);               // L7: RST to each queued child
+  // EAGAIN: nobody waits; EINVAL: it has been closed.
+  Result<Accepted> accept(ListenerId id, Instant now);
+  void close(ListenerId id, Instant now);  // L7: RST to each queued child
 
   // --- connections ---
   // Returns at once; kConnected or kError comes as a notice. Errors are Linux's: EADDRNOTAVAIL (no
   // port left, or the very tuple lives: port_shortage()), ENETUNREACH (no route; broadcast or
-  // multicast: MUST-46), EAFNOSUPPORT (the binding is of the other family), EINVAL (port 0), ENOBUFS
-  // (tcp_mem, max_connections). 0.0.0.0 and :: mean this host.
+  // multicast: MUST-46), EAFNOSUPPORT (the binding is of the other family), EISCONN (it listens),
+  // EINVAL (port 0), ENOBUFS (tcp_mem, max_connections). 0.0.0.0 and :: mean this host.
   Result<ConnectionId> connect(std::optional<BindingId> binding, const Endpoint& remote,
                                const tcp::Settings& settings, Instant now);
   const std::optional<PortShortage>& port_shortage() const;  // of the last EADDRNOTAVAIL
-  // As tcp::Connection has them; EBADF for a dead handle. EAGAIN too past tcp_mem.
+  // As tcp::Connection has them, and EBADF for a dead handle. Past tcp_mem send() takes nothing more
+  // (EAGAIN) until the connection's own queue has drained.
   Result<std::size_t> send(ConnectionId id, Bytes bytes, bool urgent, bool more, Instant now);
   Result<tcp::Readout> receive(ConnectionId id, MutableBytes to, bool peek, Instant now);
   Result<std::uint8_t> receive_urgent(ConnectionId id, bool peek, Instant now);

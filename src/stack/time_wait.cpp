@@ -37,7 +37,7 @@ bool Stack::Impl::compact(ConnectionEntry& entry, Instant now) {
     e.in_state = now - c.state_since();
     e.from = state;
     e.to = State::Closed;
-    e.event = Event::Timeout2Msl;
+    e.event = state == State::TimeWait ? Event::Timeout2Msl : Event::UserTimeout;
     e.rule = Rule::L14_TooManyTimeWait;
     log(e);
     release(entry);

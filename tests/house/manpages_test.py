@@ -42,20 +42,22 @@ print(verbs.get(sys.argv[1], text))
 
 
 def plain(roff):
-    """The page's text: as a reader sees it where groff is there, else with the roff taken out."""
-    if shutil.which("groff"):
-        done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-P-cbou", "-rLL=200n"], input=roff, capture_output=True, text=True, check=True)
-        return done.stdout.replace("\u2010", "-").replace("\u2212", "-").replace("\u2019", "'"), done.stderr
-    text = re.sub(r"\\f[BR]|\\&", "", roff).replace("\\-", "-").replace("\\e", "\\")
-    return text, ""
+    """The page's words, the roff taken out."""
+    text = re.sub(r'^\.(?:SH|TH) (.*)$', lambda m: m.group(1).replace('"', " "), roff, flags=re.MULTILINE)
+    return re.sub(r"\\f[BR]|\\&", "", text).replace("\\-", "-").replace("\\e", "\\")
+
+
+def complaint(roff):
+    """What groff, where it is there, says of the page."""
+    if not shutil.which("groff"):
+        return ""
+    return subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=roff, capture_output=True, text=True, check=True).stderr
 
 
 def words_missing(roff, text):
-    shown, complaint = plain(roff)
-    shown = shown.split()
-    missing = [w for w in text.replace("Usage:", "").split() if w.rstrip(":").lower() not in {s.lower() for s in shown}
-               and w not in shown]
-    return ([f"missing: {missing}"] if missing else []) + ([complaint] if complaint else [])
+    shown = {word.lower() for word in plain(roff).split()}
+    missing = [w for w in text.replace("Usage:", "").split() if w.lower() not in shown and w.rstrip(":").lower() not in shown]
+    return ([f"missing: {missing}"] if missing else []) + [c for c in (complaint(roff),) if c]
 
 
 def try_it(program, fails="None"):
@@ -79,7 +81,7 @@ def look_at(folder):
     for name in names:
         roff = (folder / name).read_text()
         findings += [f"{name}: {part} is missing" for part in (".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION") if part not in roff]
-        findings += [f"{name}: {plain(roff)[1]}"] if plain(roff)[1] else []
+        findings += [f"{name}: {complaint(roff)}"] if complaint(roff) else []
     print("\n".join(findings) or f"{len(names)} pages")
     return 1 if findings else 0
 

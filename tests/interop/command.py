@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""The command's manners: help everywhere, one line and exit 2 for wrong arguments, one line and
+exit 1 for what can't be done."""
+import os
+import subprocess
+import sys
+import tempfile
+
+ESTAB = os.environ.get("ESTAB", "")
+VERBS = ["serve", "connect", "ss", "tuning", "counters", "diagram", "ladder"]
+WRONG = [
+    [], ["fly"], ["--flag"],
+    ["ss", "state", "sleeping"], ["ss", "sport", "=", ":nosuch"], ["ss", "--nosuch"], ["ss", "(dst"],
+    ["serve"], ["serve", "--http"], ["serve", "--echo", "0"], ["serve", "--echo=70000"],
+    ["serve", "--echo", "--address", "10.0.0.1"], ["serve", "--echo", "--address", "10.0.0.1/33"],
+    ["serve", "--echo", "--faults", "loss=half"], ["serve", "--echo", "--tune", "time_wait"],
+    ["serve", "--echo", "--tune", "time_wait=-1"], ["serve", "--echo", "--tune", "nosuch=1"],
+    ["serve", "--echo", "--close-first", "nobody"], ["serve", "--echo", "--bind", "here"],
+    ["serve", "--echo", "--gateway", "there"], ["serve", "--echo", "--mac", "ff:ff:ff:ff:ff:ff"],
+    ["serve", "--echo", "--device", "packet:lo"],
+    ["connect"], ["connect", "10.0.0.1"], ["connect", "10.0.0.1", "http!"],
+    ["connect", "10.0.0.1", "0"], ["connect", "10.0.0.1", "1-2"], ["connect", "-z", "10.0.0.1", "9-2"],
+    ["connect", "-l", "10.0.0.1", "80"], ["connect", "10.0.0.1", "80", "-w", "soon"],
+    ["tuning", "nosuch"], ["tuning", "nosuch=1"], ["tuning", "--default", "time_wait=1"],
+    ["counters", "--list", "Nosuch"], ["diagram", "--format", "png"], ["ladder"],
+]
+FAILS = [
+    ["ss", "--stack", "nobody"], ["tuning", "--stack", "nobody"], ["tuning", "time_wait=1"],
+    ["counters"], ["diagram", "--live"], ["ladder", "/nonexistent"], ["ladder", "/dev/null"],
+    ["serve", "--echo", "--tuning-file", "/nonexistent"],
+    ["serve", "--echo", "--device", "pigeon:home", "--address", "10.0.0.1/24"],
+    ["serve", "--echo", "--device", "packet:nosuch0", "--address", "10.0.0.1/24"],
+]
+FINE = [
+    ["ss"], ["ss", "-s"], ["ss", "-tanoipemH"], ["tuning"], ["tuning", "--default"],
+    ["tuning", "--json", "net.ipv4.tcp_fin_timeout"], ["counters", "--list"], ["diagram"],
+    ["diagram", "--rows"], ["diagram", "--matrix"], ["diagram", "--format", "svg"], ["--version"],
+]
+
+
+def main():
+    failures = []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "ESTAB_RUNTIME_DIR": folder}
+
+        def run(words):
+            return subprocess.run([ESTAB, *words], capture_output=True, text=True, timeout=30,
+                                  stdin=subprocess.DEVNULL, env=environment)
+
+        def expect(words, code):
+            done = run(words)
+            if done.returncode != code:
+                failures.append(f"{words}: exit {done.returncode}, expected {code}: {done.stderr}")
+            if code != 0 and (done.stderr.count("\n") != 1 or not done.stderr.startswith("estab")):
+                failures.append(f"{words}: expected one line on stderr, got {done.stderr!r}")
+            if code != 0 and done.stdout:
+                failures.append(f"{words}: printed {done.stdout!r}")
+            return done
+
+        for verb in VERBS:
+            text = expect([verb, "--help"], 0).stdout
+            if "Examples:" not in text:
+                failures.append(f"{verb} --help has no examples")
+            long = [line for line in text.splitlines() if len(line) > 100]
+            if long:
+                failures.append(f"{verb} --help: a line over 100 columns: {long[0]}")
+            if f"\n  {verb} " not in run(["--help"]).stdout:
+                failures.append(f"estab --help does not list {verb}")
+        for words in WRONG:
+            expect(words, 2)
+        for words in FAILS:
+            expect(words, 1)
+        for words in FINE:
+            expect(words, 0)
+    for failure in failures:
+        print("FAILED ", failure)
+    print(f"{len(WRONG)} wrong uses, {len(FAILS)} failures, {len(FINE)} that do")
+    sys.exit(1 if failures else 0)
+
+
+main()

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""ss on Linux's side and `estab ss` on ours show the states that the RFC demands of each end."""
+import os
+import signal
+import socket
+import struct
+import subprocess
+
+from bench_of_two import LINUX, OURS, Failed, check, eventually, run_tests
+
+RESET = struct.pack("ii", 1, 0)
+
+
+def connect(port=7, timeout=10):
+    s = socket.socket()
+    s.settimeout(timeout)
+    s.connect((OURS, port))
+    return s
+
+
+def listen(port):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((LINUX, port))
+    s.listen(16)
+    s.settimeout(10)
+    return s
+
+
+def establish(world):
+    """Both directions of opening."""
+    world.serve("--echo")
+    s = connect()
+    s.sendall(b"hello")
+    check(s.recv(10) == b"hello", "echo")
+    world.both(7, ["ESTAB"], ["ESTAB"], "both ends ESTAB")
+    s.close()
+
+
+def lost_final_ack(world):
+    """Linux believes that it is connected; our end has not seen the third segment."""
+    world.serve("--echo", "--faults", "out:delay=700ms")
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect_ex((OURS, 7))
+    eventually(lambda: world.ours(7), lambda o: o == ["SYN-RECV"], "our end SYN-RECV")
+    world.sh(f"ip route add blackhole {OURS}/32")  # before our SYN,ACK is there
+    world.both(7, ["SYN-RECV"], ["ESTAB"], "SYN-RECV here, ESTAB there")
+    world.sh(f"ip route del blackhole {OURS}/32")
+    world.both(7, ["ESTAB"], ["ESTAB"], "the repeated SYN,ACK mends it")
+    s.close()
+
+
+def half_close_by_linux(world):
+    """Linux has said all; our application holds on (the held time is half-open: no timer runs)."""
+    with listen(5001) as door:
+        child = world.start("connect", LINUX, "5001", stdin=subprocess.PIPE)
+        s, _ = door.accept()
+        s.shutdown(socket.SHUT_WR)
+        port = s.getpeername()[1]
+        world.both(port, ["CLOSE-WAIT"], ["FIN-WAIT-2"], "CLOSE-WAIT here, FIN-WAIT-2 there")
+        child.stdin.write(b"still talking\n")
+        child.stdin.flush()
+        check(s.recv(100) == b"still talking\n", "data flows from the side that is open")
+        child.stdin.close()
+        check(child.wait(10) == 0, "estab connect ends with 0")
+        s.close()
+
+
+def half_close_by_us(world):
+    with listen(5002) as door:
+        child = world.start("connect", LINUX, "5002", "-N", stdin=subprocess.PIPE)
+        s, _ = door.accept()
+        port = s.getpeername()[1]
+        child.stdin.write(b"question")
+        child.stdin.close()
+        check(s.recv(100) == b"question" and s.recv(1) == b"", "question, then end of stream")
+        world.both(port, ["FIN-WAIT-2"], ["CLOSE-WAIT"], "FIN-WAIT-2 here, CLOSE-WAIT there")
+        s.sendall(b"answer")
+        check(child.stdout.read(6) == b"answer", "the answer comes through the half that is open")
+        s.close()
+        check(child.wait(10) == 0, "estab connect ends with 0")
+
+
+def linux_closes_first(world):
+    world.serve("--echo", "--tune", "time_wait=2")
+    s = connect()
+    s.close()
+    world.both(7, [], ["TIME-WAIT"], "TIME-WAIT on the side that closed first, nothing on ours")
+
+
+def we_close_first(world):
+    """daytime closes first; our TIME-WAIT is there for its time and then gone."""
+    world.serve("--daytime", "--tune", "time_wait=2", port=13)
+    eventually(lambda: world.ours(13), lambda o: o == [], "the probe's TIME-WAIT is over")
+    s = connect(13)
+    while s.recv(100):
+        pass
+    world.both(13, ["FIN-WAIT-2"], ["CLOSE-WAIT"], "ours has closed, Linux's has not")
+    s.close()
+    world.both(13, ["TIME-WAIT"], [], "TIME-WAIT on our side")
+    eventually(lambda: world.ours(13), lambda o: o == [], "it ends after time_wait")
+    check("TcpExtTW " in world.estab("counters"), "counted")
+
+
+def simultaneous_close(world):
+    """Both FINs are on their way at once: CLOSING, then TIME-WAIT, on both sides."""
+    with listen(5003) as door:
+        child = world.start("connect", LINUX, "5003", "--faults", "delay=400ms",
+                            stdin=subprocess.PIPE)
+        s, _ = door.accept()
+        port = s.getpeername()[1]
+        world.both(port, ["ESTAB"], ["ESTAB"], "both ESTAB")
+        child.send_signal(signal.SIGTERM)  # our side closes; its FIN is held for 400 ms
+        eventually(lambda: world.ours(port), lambda o: o == ["FIN-WAIT-1"], "our FIN has left")
+        s.close()
+        eventually(lambda: world.linux(port), lambda o: o in (["CLOSING"], ["TIME-WAIT"]),
+                   "Linux went through CLOSING")
+        eventually(lambda: world.linux(port), lambda o: o == ["TIME-WAIT"], "TIME-WAIT there")
+
+
+def refused(world):
+    world.serve("--echo")
+    s = socket.socket()
+    s.settimeout(5)
+    try:
+        s.connect((OURS, 4242))
+        raise Failed("a closed port was connected to")
+    except ConnectionRefusedError:
+        pass
+    check(world.ours(4242) == [] and world.linux(4242) == [], "no trace of it")
+
+
+def refused_by_linux(world):
+    child = world.start("connect", LINUX, "4243")
+    check(child.wait(10) == 1, "exit status 1")
+    child.log.seek(0)
+    check("refused" in child.log.read(), "says that it was refused")
+
+
+def reset_by_linux(world):
+    world.serve("--echo")
+    s = connect()
+    world.both(7, ["ESTAB"], ["ESTAB"], "both ESTAB")
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    s.close()
+    world.both(7, [], [], "a reset leaves nothing on either side")
+
+
+def reset_by_us(world):
+    with listen(5004) as door:
+        child = world.start("connect", LINUX, "5004", "--linger", "0", stdin=subprocess.PIPE)
+        s, _ = door.accept()
+        child.stdin.close()
+        try:
+            got = s.recv(1)
+            raise Failed(f"read {got!r} where a reset was due")
+        except ConnectionResetError:
+            pass
+
+
+def killed(world):
+    """kill -9 in the middle: Linux's next word is answered by nobody, then by RST from the new life."""
+    child = world.serve("--echo")
+    s = connect()
+    world.both(7, ["ESTAB"], ["ESTAB"], "both ESTAB")
+    child.kill()
+    child.wait()
+    world.serve("--echo")
+    try:
+        s.sendall(b"anybody?")
+        s.recv(1)
+        raise Failed("an answer from a connection that nobody remembers")
+    except ConnectionResetError:
+        pass
+
+
+def linux_takes_our_thousands(world):
+    """A batch of connections in a row: nothing is left on our side but what TIME-WAIT demands."""
+    world.serve("--echo", "--tune", "time_wait=1")
+    for _ in range(300):
+        s = connect()
+        s.sendall(b"x")
+        check(s.recv(1) == b"x", "echo")
+        s.close()
+    eventually(lambda: world.ours(7), lambda o: o == [], "all gone on our side")
+
+
+run_tests({name: f for name, f in list(globals().items())
+           if callable(f) and getattr(f, "__module__", "") == "__main__"
+           and name not in ("connect", "listen")})
