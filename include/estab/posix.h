@@ -52,7 +52,7 @@ typedef struct estab_stack estab_stack;
 estab_stack *estab_stack_open(const char *device, const char *addresses, const char *options);
 /* A thread that drives it. 0, or -1: EBUSY, EAGAIN. */
 int estab_stack_start(estab_stack *stack);
-void estab_stack_stop(estab_stack *stack);
+void estab_stack_stop(estab_stack *stack); /* waits for it */
 /* Stops it; its descriptors answer EBADF from now on, but must still be closed. NULL is no error. */
 void estab_stack_close(estab_stack *stack);
 /* One step without waiting. Milliseconds until the next one is due at the latest, -1: none is. */

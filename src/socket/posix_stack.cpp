@@ -159,7 +159,11 @@ int estab_stack_start(estab_stack* stack) {
   return answer(started);
 }
 
-void estab_stack_stop(estab_stack* stack) { stack->engine->driver().stop(); }
+void estab_stack_stop(estab_stack* stack) {
+  Lock held = stack->engine->lock();
+  stack->engine->driver().stop();
+  stack->engine->driver().join(held);
+}
 
 void estab_stack_close(estab_stack* stack) {
   if (stack == nullptr) return;

@@ -75,6 +75,11 @@ void Stack::run() {
 
 void Stack::stop() { engine_->driver().stop(); }
 
+void Stack::join() {
+  auto held = engine_->lock();
+  engine_->driver().join(held);
+}
+
 Instant Stack::now() const {
   auto held = engine_->lock();
   return engine_->driver().now();
