@@ -236,14 +236,14 @@ void Driver::run_loop(Lock& lock) {
   loop_thread_ = false;
 }
 
-Result<void> Driver::start(Lock& lock) {
+Result<void> Driver::start(Lock& lock, std::shared_ptr<void> owner) {
   if (thread_.joinable() && stopping_.load()) join(lock);
   if (loop_thread_) return fail(EBUSY);
   join(lock);  // one that has ended
   stopping_.store(false);
   loop_thread_ = true;
   try {
-    thread_ = std::thread([this] {
+    thread_ = std::thread([this, owner = std::move(owner)] {
       Lock held(mutex_);
       run_loop(held);
     });

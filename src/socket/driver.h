@@ -54,7 +54,8 @@ class Driver {
   // ------------------------------------------------------------------------------
   std::optional<Instant> poll(Lock& lock, Instant now);
   int poll_fd(Lock& lock);
-  Result<void> start(Lock& lock);  // EBUSY, EAGAIN
+  // EBUSY, EAGAIN. The thread holds on to `owner`, which outlives the driver.
+  Result<void> start(Lock& lock, std::shared_ptr<void> owner);
   void run(Lock& lock);
   void stop();            // from anywhere, the mutex need not be held
   void join(Lock& lock);  // the thread of start(), unless it is the caller

@@ -154,7 +154,7 @@ estab_stack* estab_stack_open(const char* device, const char* addresses, const c
 
 int estab_stack_start(estab_stack* stack) {
   Lock held = stack->engine->lock();
-  const auto started = stack->engine->driver().start(held);
+  const auto started = stack->engine->driver().start(held, stack->engine);
   if (!started) last_error = started.error().message();
   return answer(started);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <future>
 #include <string>
 #include <thread>
 
@@ -197,6 +198,17 @@ TEST(Threads, guests_of_the_loop) {
   stack.run();
   EXPECT_EQ(calls, 1);
   ::close(fd);
+}
+
+TEST(Threads, a_callback_may_destroy_its_stack) {
+  auto stack = std::make_unique<Stack>(*Stack::open());
+  std::promise<void> gone;
+  ASSERT_TRUE(stack->start());
+  stack->post([&] {
+    stack.reset();
+    gone.set_value();
+  });
+  gone.get_future().wait();
 }
 
 // A stack inside somebody else's poll(2).
