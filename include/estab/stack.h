@@ -14,6 +14,7 @@
 //                          returned instant has come
 //   nobody                 then a blocking socket call drives the stack while it waits, and any
 //                          other call sends what it caused before it returns
+//                          (between calls nothing moves: no retransmission, no answer to a peer)
 //
 // Thread rules: every function of a Stack, Socket, Listener and ConnectionPool may be called from
 // any thread; one mutex per stack is where they meet. Callbacks (on_ready(), watch(), post(),
@@ -116,8 +117,11 @@ class Stack {
   int poll_fd();
   Result<void> start();  // EBUSY: already running; EAGAIN: no thread to be had
   void run();            // returns at once when already running
-  void stop();           // ends run() or the thread of start(); from any thread or signal handler
-  Instant now() const;   // the stack's clock
+  // Ends run() or the thread of start(). From any thread or signal handler: it does not wait.
+  void stop();
+  void
+  join();  // after stop(): until the thread of start() has ended, and no callback runs any more
+  Instant now() const;  // the stack's clock
 
   // --- guests of the stack's loop ---------------------------------------------------------------
   void post(std::function<void()> call);  // run it soon in the thread that drives
@@ -131,7 +135,7 @@ class Stack {
 
   // --- looking ----------------------------------------------------------------------------------
   // Every connection, listener and record: at most `limit` from `cursor` on (0 to begin); returns
-  // the next cursor, 0 at the end. The stack stands still for the length of one call only.
+  // the next cursor, 0 at the end. The stack stands still meanwhile; `see` must not call it.
   std::uint64_t visit(std::uint64_t cursor, std::size_t limit,
                       const std::function<void(const ConnectionInfo&)>& see) const;
   std::vector<ConnectionInfo> connections() const;  // all of them

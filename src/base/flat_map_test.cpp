@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "base/siphash.h"
+#include "support/seeds.h"
 
 namespace estab {
 namespace {
@@ -60,7 +61,8 @@ TEST(FlatMap, a_million_inserts_and_erases_agree_with_unordered_map) {
 }
 
 TEST(FlatMap, every_small_map_agrees_at_every_step) {
-  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+  for (const std::uint64_t seed : test_seeds(0, 19)) {
+    SCOPED_TRACE("ESTAB_SEED=" + std::to_string(seed));
     Map map{Keyed{}};
     Model model;
     Random random(seed);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "support/seeds.h"
 
 namespace estab {
 namespace {
@@ -73,8 +74,8 @@ void check_against(const IntervalSet& s, const std::set<int>& model) {
 }
 
 TEST(IntervalSet, agrees_with_a_set_of_numbers) {
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
-    SCOPED_TRACE(seed);
+  for (const std::uint64_t seed : test_seeds(0, 59)) {
+    SCOPED_TRACE("ESTAB_SEED=" + std::to_string(seed));
     Random random(seed);
     IntervalSet s{1000};
     std::set<int> model;

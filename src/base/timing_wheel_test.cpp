@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "base/slab.h"
+#include "support/seeds.h"
 
 namespace estab {
 namespace {
@@ -238,8 +239,8 @@ class WheelAndModel {
 };
 
 TEST(TimingWheel, agrees_with_a_multimap) {
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
-    SCOPED_TRACE(seed);
+  for (const std::uint64_t seed : test_seeds(0, 39)) {
+    SCOPED_TRACE("ESTAB_SEED=" + std::to_string(seed));
     WheelAndModel{seed}.run(1000);
     if (testing::Test::HasFatalFailure()) return;
   }

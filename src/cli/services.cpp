@@ -12,20 +12,34 @@ constexpr Duration kPatience = std::chrono::seconds(2);
 
 }  // namespace
 
+namespace {
+
+constexpr std::uint64_t kLine = 74;                     // with CR and LF
+constexpr std::uint64_t kCharacters = 95;               // ' ' to '~'
+constexpr std::uint64_t kPeriod = kLine * kCharacters;  // then the text begins anew
+
+char chargen_at(std::uint64_t at) {
+  const std::uint64_t line = at / kLine;
+  const std::uint64_t column = at % kLine;
+  if (column == 72) return '\r';
+  if (column == 73) return '\n';
+  return static_cast<char>(' ' + (line + column) % kCharacters);
+}
+
+}  // namespace
+
 std::string chargen_text(std::uint64_t from, std::size_t count) {
-  constexpr std::uint64_t kLine = 74;        // with CR and LF
-  constexpr std::uint64_t kCharacters = 95;  // ' ' to '~'
-  std::string text(count, ' ');
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint64_t line = (from + i) / kLine;
-    const std::uint64_t column = (from + i) % kLine;
-    if (column == 72) {
-      text[i] = '\r';
-    } else if (column == 73) {
-      text[i] = '\n';
-    } else {
-      text[i] = static_cast<char>(' ' + (line + column) % kCharacters);
-    }
+  static const std::string period = [] {
+    std::string text;
+    for (std::uint64_t i = 0; i < kPeriod; ++i) text += chargen_at(i);
+    return text;
+  }();
+  std::string text;
+  text.reserve(count);
+  std::size_t at = from % kPeriod;
+  while (text.size() < count) {
+    text.append(period, at, count - text.size());
+    at = 0;
   }
   return text;
 }
@@ -63,7 +77,9 @@ bool ServiceServer::pump(std::uint64_t id, Connection& c) {
     if (service_ == Service::Daytime && !sending && !c.ended) end(id, c);
     if (sending && (service_ == Service::Echo || c.peer_ended)) return true;
     if (!receive_all(c)) return false;
-    if (c.out.empty() && !c.peer_ended) return true;
+    const bool more_to_make =
+        service_ == Service::Chargen;  // on until EAGAIN, or nobody calls again
+    if (c.out.empty() && !c.peer_ended && !more_to_make) return true;
     if (service_ == Service::Chargen && c.at != c.out.size() && !c.peer_ended) return true;
   }
 }

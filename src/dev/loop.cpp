@@ -75,7 +75,8 @@ void Loop::arm(Instant deadline) {
   if (deadline == armed_) return;
   itimerspec when{};  // all zero disarms
   if (deadline != kNever) {
-    const std::int64_t ns = deadline.time_since_epoch().count();
+    // Zero would disarm and less be refused; both mean the past, and so does one.
+    const std::int64_t ns = std::max<std::int64_t>(deadline.time_since_epoch().count(), 1);
     when.it_value.tv_sec = ns / 1'000'000'000;
     when.it_value.tv_nsec = ns % 1'000'000'000;
   }

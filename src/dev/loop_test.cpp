@@ -1,6 +1,7 @@
 #include "dev/loop.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -120,6 +121,16 @@ TEST(Loop, an_earlier_deadline_replaces_a_later_one) {
   loop->unwatch(pipe.fd());
   loop->set_deadline(now() + 1ms);
   EXPECT_EQ(loop->run_once(), 0u);
+}
+
+TEST(Loop, an_outer_loop_sees_a_deadline_however_long_past) {
+  for (const Instant past : {Instant::min(), Instant{}, now()}) {
+    auto loop = make_loop();
+    loop->set_deadline(past);
+    loop->arm_deadline();
+    pollfd outer{loop->poll_fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&outer, 1, 10'000), 1);
+  }
 }
 
 TEST(Loop, another_thread_ends_the_wait) {

@@ -215,6 +215,10 @@ int Driver::poll_fd(Lock&) {
 void Driver::run(Lock& lock) {
   if (loop_thread_) return;
   loop_thread_ = true;
+  run_loop(lock);
+}
+
+void Driver::run_loop(Lock& lock) {
   loop_wanted_ = true;
   while (!may_drive()) {  // a blocking call drives: it gives up the role after its turn
     loop_->wake();
@@ -232,17 +236,19 @@ void Driver::run(Lock& lock) {
   loop_thread_ = false;
 }
 
-Result<void> Driver::start(Lock& lock) {
+Result<void> Driver::start(Lock& lock, std::shared_ptr<void> owner) {
   if (thread_.joinable() && stopping_.load()) join(lock);
   if (loop_thread_) return fail(EBUSY);
   join(lock);  // one that has ended
   stopping_.store(false);
+  loop_thread_ = true;
   try {
-    thread_ = std::thread([this] {
+    thread_ = std::thread([this, owner = std::move(owner)] {
       Lock held(mutex_);
-      run(held);
+      run_loop(held);
     });
   } catch (const std::system_error&) {
+    loop_thread_ = false;
     return fail(EAGAIN);
   }
   return {};
@@ -281,9 +287,11 @@ bool Driver::wait(Lock& lock, Waiter& waiter, Deadline deadline) {
   while (goes_on()) {
     if (may_drive() && (!loop_wanted_ || driving())) {
       Role role(*this);
+      waiter.waits_in(loop_.get());
       do {
         turn(lock, deadline);
       } while (goes_on() && !loop_wanted_);
+      waiter.waits_in(nullptr);
     } else if (deadline == kNever) {
       waiter.condition().wait(lock);
     } else {

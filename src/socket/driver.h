@@ -54,7 +54,8 @@ class Driver {
   // ------------------------------------------------------------------------------
   std::optional<Instant> poll(Lock& lock, Instant now);
   int poll_fd(Lock& lock);
-  Result<void> start(Lock& lock);  // EBUSY, EAGAIN
+  // EBUSY, EAGAIN. The thread holds on to `owner`, which outlives the driver.
+  Result<void> start(Lock& lock, std::shared_ptr<void> owner);
   void run(Lock& lock);
   void stop();            // from anywhere, the mutex need not be held
   void join(Lock& lock);  // the thread of start(), unless it is the caller
@@ -90,6 +91,7 @@ class Driver {
   bool may_drive() const { return driver_ == std::thread::id{} || driving(); }
   class Role;  // holds the role for a scope
 
+  void run_loop(Lock& lock);
   void step(Instant at);
   void turn(Lock& lock, Deadline until);  // waits in the loop, steps, runs callbacks
   void look_around(Lock& lock, Deadline until);

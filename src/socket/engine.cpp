@@ -64,6 +64,8 @@ std::optional<std::string> Engine::assemble(StackOptions options) {
   auto driver = Driver::create(mutex_, *this, options_.clock);
   if (!driver) return fmt::format("cannot make an event loop: {}", driver.error().message());
   driver_ = std::move(*driver);
+  // What the file holds is there from the start, and the two clocks meet at the time just read.
+  if (!options_.state_file.empty()) stack_->poll(now());
   return std::nullopt;
 }
 
@@ -178,6 +180,10 @@ std::optional<Instant> Engine::step(Instant at) {
     const auto found = map.find(listener ? notice.listener.value : notice.connection.value);
     if (found == map.end()) continue;  // closed since
     if (Entry* entry = find(found->second)) changed(found->second, *entry);
+  }
+  // The acknowledgment of a FIN changes nothing that one could poll for.
+  for (const SocketId id : lingering_) {
+    if (Entry* entry = find(id)) changed(id, *entry);
   }
   return next;
 }

@@ -166,7 +166,8 @@ class Engine : private Driven {
   Slab<Entry, SocketTag> entries_;
   std::unordered_map<std::uint64_t, SocketId> by_connection_;
   std::unordered_map<std::uint64_t, SocketId> by_listener_;
-  std::deque<SocketId> calls_;  // sockets whose callback is due
+  std::vector<SocketId> lingering_;  // in close(): to be looked at after each step
+  std::deque<SocketId> calls_;       // sockets whose callback is due
   bool shut_down_ = false;
 };
 

@@ -184,6 +184,7 @@ Result<void> Engine::abort(SocketId id) {
 // in non-blocking mode as well (inet_release()).
 void Engine::wait_lingering(Lock& lock, SocketId id) {
   const Deadline deadline = dev::now() + find(id)->options.linger_time;
+  lingering_.push_back(id);
   (void)repeat<int>(lock, id, deadline, [&](Entry& entry) -> Result<int> {
     const State state = state_of(entry);
     const bool busy =
@@ -191,6 +192,7 @@ void Engine::wait_lingering(Lock& lock, SocketId id) {
     if (busy) return fail(EAGAIN);
     return 0;
   });
+  std::erase(lingering_, id);
 }
 
 Result<void> Engine::close(SocketId id) {

@@ -2,6 +2,7 @@
 
 #include "socket/engine.h"
 #include "socket/settings.h"
+#include "wire/ip_options.h"
 
 namespace estab::socket {
 namespace {
@@ -30,7 +31,7 @@ Result<void> check(const SocketOptions& o) {
       o.defer_accept >= Duration::zero() &&
       (o.max_segment == 0 || (o.max_segment >= kSmallestMss && o.max_segment <= kLargestMss)) &&
       o.tos >= 0 && o.tos <= 255 && o.ttl >= 0 && o.ttl <= 255 && o.ip_options.size() <= 40 &&
-      o.linger_time >= Duration::zero();
+      wire::ip_options_are_sound(o.ip_options) && o.linger_time >= Duration::zero();
   if (!fits) return fail(EINVAL);
   if (o.congestion != "reno") return fail(ENOENT);
   return {};

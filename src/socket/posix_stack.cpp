@@ -154,12 +154,16 @@ estab_stack* estab_stack_open(const char* device, const char* addresses, const c
 
 int estab_stack_start(estab_stack* stack) {
   Lock held = stack->engine->lock();
-  const auto started = stack->engine->driver().start(held);
+  const auto started = stack->engine->driver().start(held, stack->engine);
   if (!started) last_error = started.error().message();
   return answer(started);
 }
 
-void estab_stack_stop(estab_stack* stack) { stack->engine->driver().stop(); }
+void estab_stack_stop(estab_stack* stack) {
+  Lock held = stack->engine->lock();
+  stack->engine->driver().stop();
+  stack->engine->driver().join(held);
+}
 
 void estab_stack_close(estab_stack* stack) {
   if (stack == nullptr) return;

@@ -54,8 +54,9 @@ Result<void> Stack::detach(InterfaceNumber interface) { return engine_->detach(i
 std::optional<Instant> Stack::poll() { return poll(now()); }
 
 std::optional<Instant> Stack::poll(Instant at) {
-  auto held = engine_->lock();
-  return engine_->driver().poll(held, at);
+  const auto engine = engine_;  // a callback may destroy the Stack
+  auto held = engine->lock();
+  return engine->driver().poll(held, at);
 }
 
 int Stack::poll_fd() {
@@ -65,15 +66,21 @@ int Stack::poll_fd() {
 
 Result<void> Stack::start() {
   auto held = engine_->lock();
-  return engine_->driver().start(held);
+  return engine_->driver().start(held, engine_);
 }
 
 void Stack::run() {
-  auto held = engine_->lock();
-  engine_->driver().run(held);
+  const auto engine = engine_;  // a callback may destroy the Stack
+  auto held = engine->lock();
+  engine->driver().run(held);
 }
 
 void Stack::stop() { engine_->driver().stop(); }
+
+void Stack::join() {
+  auto held = engine_->lock();
+  engine_->driver().join(held);
+}
 
 Instant Stack::now() const {
   auto held = engine_->lock();

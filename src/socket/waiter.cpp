@@ -11,6 +11,7 @@ int Waiter::make_descriptor() { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 void Waiter::nudge() {
   condition_.notify_all();
+  if (dev::Loop* loop = loop_.load(std::memory_order_acquire)) loop->wake();
   if (event_) {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t put = ::write(event_.get(), &one, sizeof(one));

@@ -7,6 +7,7 @@
 #include <condition_variable>
 
 #include "dev/file_descriptor.h"
+#include "dev/loop.h"
 
 namespace estab::socket {
 
@@ -25,11 +26,14 @@ class Waiter {
   bool woken() const { return woken_.load(std::memory_order_acquire); }
   void reset();
   void drain();  // the descriptor; what woken() says stays
+  // While its thread waits in this loop (as a stack's driver) and not at the condition.
+  void waits_in(dev::Loop* loop) { loop_.store(loop, std::memory_order_release); }
   int descriptor() const { return event_.get(); }
   std::condition_variable& condition() { return condition_; }
 
  private:
   std::atomic<bool> woken_ = false;
+  std::atomic<dev::Loop*> loop_ = nullptr;
   std::condition_variable condition_;  // with the engine's mutex
   dev::FileDescriptor event_;          // none for the waiter of a single engine
 };

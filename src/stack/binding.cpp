@@ -140,7 +140,7 @@ void Stack::Impl::close(ListenerId id, Instant now) {
   e.arrow = 2;
   log(e);
   while (listener->syn_queue.first != kNoRecord) {  // silently, as Linux does
-    end_syn(listener->syn_queue.first, Event::Close, Rule::L7_ListenerClosed, 0, Timer::kRuns, now);
+    end_syn(listener->syn_queue.first, Event::Abort, Rule::L7_ListenerClosed, 0, Timer::kRuns, now);
   }
   for (const ConnectionId child : listener->accept_queue) {
     ConnectionEntry& entry = *connections_.get(child);

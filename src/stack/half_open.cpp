@@ -15,6 +15,8 @@ Duration back_off(int repeats, const Tuning& tuning) {  // 1, 2, 4 ... s
                             milliseconds_of(tuning.tcp_rto_max_ms));
 }
 
+std::size_t headers_of(const FourTuple& tuple) { return tuple.local.address.is_v4() ? 40 : 60; }
+
 }  // namespace
 
 // What may keep a SYN out before there is any state for it.
@@ -53,23 +55,32 @@ void Stack::Impl::on_syn_queue_full(const Listener& listener, const wire::Segmen
   log(e);
 }
 
-// Arrow 6. With `time_wait` the SYN would reopen that record (L12): tentatively, so the record
-// stays until the third ACK proves the SYN.
-void Stack::Impl::open_half(ListenerId id, const wire::Segment& syn, const Arrival& arrival,
-                            Ref time_wait, Instant now) {
-  Listener& listener = *listeners_.get(id);
-  if (!may_open_half(listener, syn, now)) return;
-  const FourTuple& tuple = syn.tuple;
-  const std::size_t mtu = interface_mtu(arrival.interface, tuple.remote.address, now);
-  const std::size_t headers = tuple.remote.address.is_v4() ? 40 : 60;
+tcp::SynParameters Stack::Impl::syn_parameters(const Listener& listener, const FourTuple& tuple,
+                                               ip::InterfaceId interface, Ref time_wait,
+                                               Instant now) const {
   tcp::SynParameters with;
   with.settings = &listener.settings;
   with.iss = initial_sequence(tuple, now);
   if (time_wait) with.iss = tcp::reopened_iss(time_waits_.get(time_wait).tcp, with.iss);
   with.ts_offset = timestamp_offset(tuple);
   // RFC 9293 3.7.1, MUST-67, SHLD-6
-  with.our_mss = static_cast<std::uint16_t>(
-      std::clamp<std::size_t>(mtu, headers + 1, 65535 + headers) - headers);
+  const std::size_t mtu = interface_mtu(interface, tuple.remote.address, now);
+  const std::size_t headers = headers_of(tuple);
+  std::size_t mss = std::clamp<std::size_t>(mtu, headers + 1, 65535 + headers) - headers;
+  const std::uint16_t most = listener.settings.max_segment;  // TCP_MAXSEG
+  if (most != 0) mss = std::min<std::size_t>(mss, most);
+  with.our_mss = static_cast<std::uint16_t>(mss);
+  return with;
+}
+
+// Arrow 6. With `time_wait` the SYN would reopen that record (L12): tentatively, so the record
+// stays until the third ACK proves the SYN.
+void Stack::Impl::open_half(ListenerId id, const wire::Segment& syn, const Arrival& arrival,
+                            Ref time_wait, Instant now) {
+  Listener& listener = *listeners_.get(id);
+  if (!may_open_half(listener, syn, now)) return;
+  const tcp::SynParameters with =
+      syn_parameters(listener, syn.tuple, arrival.interface, time_wait, now);
   tcp::Context c = context(now);
   SynEntry entry;
   entry.id = next_id_++;
@@ -78,14 +89,13 @@ void Stack::Impl::open_half(ListenerId id, const wire::Segment& syn, const Arriv
   entry.record.reopened = static_cast<bool>(time_wait);
   entry.time_wait = time_wait;
   entry.deadline = tcp::to_millis(now + kFirstRepeat);
-  entry.routed = !arrival.source_route.empty() && routes_.size() < kRoutes;
   const std::uint32_t index = syns_.add(entry, listener.syn_queue);
   if (index == kNoRecord) return on_syn_queue_full(listener, syn, now);
-  if (entry.routed) {  // MUST-53
+  if (!arrival.source_route.empty() && routes_.size() < kRoutes) {  // MUST-53
     routes_[index].assign(arrival.source_route.begin(), arrival.source_route.end());
   }
   const Ref ref(Ref::Kind::kSyn, index);
-  const std::uint64_t hash = demux_.hash(tuple);
+  const std::uint64_t hash = demux_.hash(syn.tuple);
   if (time_wait) {
     demux_.replace(hash, time_wait, ref);
     time_waits_.get(time_wait).reopened = 1;
@@ -93,7 +103,7 @@ void Stack::Impl::open_half(ListenerId id, const wire::Segment& syn, const Arriv
     demux_.insert(hash, ref);
   }
   counters_.add(Counter::TcpPassiveOpens);
-  LifecycleEvent e = event(tuple, entry.id, now);
+  LifecycleEvent e = event(syn.tuple, entry.id, now);
   e.from = State::Listen;
   e.to = State::SynReceived;
   e.event = Event::RcvSyn;
@@ -214,11 +224,13 @@ void Stack::Impl::promote(std::uint32_t index, const wire::Segment& segment, Ins
   holder.address = entry.record.tuple.local.address;
   holder.v6_only = false;
   holder.kind = HolderKind::kOther;
+  tcp::Path path;
+  path.mtu = ip_.mtu_for(entry.record.tuple.remote.address, now);
+  path.our_mtu = entry.record.our_mss + headers_of(entry.record.tuple);
+  path.loopback = ip_.is_local(entry.record.tuple.remote.address);
   tcp::Context c = context(now);
-  ConnectionEntry& child =
-      add_connection(tcp::Connection::from_record(entry.id, entry.record, settings,
-                                                  path_to(entry.record.tuple, now), c),
-                     holder);
+  ConnectionEntry& child = add_connection(
+      tcp::Connection::from_record(entry.id, entry.record, settings, path, c), holder);
   const std::uint64_t hash = demux_.hash(entry.record.tuple);
   demux_.replace(hash, Ref(Ref::Kind::kSyn, index),
                  Ref(Ref::Kind::kConnection, child.self.index()));

@@ -143,6 +143,8 @@ class Stack::Impl {
   void open_half(ListenerId id, const wire::Segment& syn, const Arrival& arrival, Ref time_wait,
                  Instant now);
   bool may_open_half(const Listener& listener, const wire::Segment& syn, Instant now);
+  tcp::SynParameters syn_parameters(const Listener& listener, const FourTuple& tuple,
+                                    ip::InterfaceId interface, Ref time_wait, Instant now) const;
   void on_syn_queue_full(const Listener& listener, const wire::Segment& syn, Instant now);
   void to_syn(std::uint32_t index, const wire::Segment& segment, const Arrival& arrival,
               Instant now);
@@ -263,7 +265,7 @@ class Stack::Impl {
     Instant until{};
   };
   std::array<std::optional<Exhausted>, 16> exhausted_;
-  std::uint64_t releases_ = 1;  // ports set free, knobs changed
+  std::uint64_t releases_ = 1;  // ports set free or in TIME-WAIT now, knobs changed
 
   // For the length of one call
   ip::Received received_;

@@ -1,5 +1,6 @@
 // Passive opens: the SYN queue, the accept queue, and rules L4 to L7.
 #include "stack/test_net.h"
+#include "wire/source_route.h"
 
 namespace estab::stack {
 namespace {
@@ -392,8 +393,64 @@ TEST(Listen, what_a_listener_does_not_want_is_answered_or_ignored) {
   EXPECT_EQ(rst.seq.value, 4711u);
   p.send(0);
   p.expect_nothing();
-  p.send(kSyn | wire::kFin);
-  p.expect_nothing();
+}
+
+// A packet that came along a completed source route: the way back is used for the SYN,ACK and for
+// everything the connection sends (RFC 9293 3.9.2.1).
+// proves: MUST-53
+TEST(Listen, MUST_53_answers_go_back_along_the_source_route) {
+  Bench b;
+  const ListenerId l = listen_on(*b.stack, at80, b.now);
+  // From 10.0.0.9 by way of 10.0.0.7, pointer past the end.
+  const std::vector<std::uint8_t> recorded{131, 7, 8, 10, 0, 0, 7, 0};
+  const auto give_routed = [&](const wire::Segment& s) {
+    wire::IpPacket packet;
+    packet.source = s.tuple.local.address;
+    packet.destination = s.tuple.remote.address;
+    packet.protocol = static_cast<std::uint8_t>(wire::Protocol::kTcp);
+    packet.options = recorded;
+    std::vector<std::uint8_t> bytes(200);
+    const std::size_t tcp = wire::tcp_header_size(s);
+    const std::size_t head = wire::build_ip(packet, tcp, bytes.data());
+    wire::build_tcp(s, bytes.data() + head);
+    bytes.resize(head + tcp);
+    b.device.in.push_back(Slice::copy_of(bytes));
+    b.run();
+  };
+  const auto hops_of = [](const Slice& frame) {
+    const auto packet = wire::parse_ip(frame.bytes());
+    const auto route = wire::parse_source_route(packet->options);
+    return std::pair(packet->destination, route ? route->hops[0] : IpAddress{});
+  };
+  Peer p = peer_of(b, 80);
+  give_routed(p.make(kSyn));
+  ASSERT_EQ(b.device.out.size(), 1u);
+  EXPECT_EQ(hops_of(b.device.out[0]), std::pair(ip4(7), ip4(9)));
+  const auto packet = wire::parse_ip(b.device.out[0].bytes());
+  p.seq += 1;
+  p.ack = 0;
+  for (int i = 0; i < 4; ++i) p.ack = p.ack << 8 | packet->payload[4 + static_cast<std::size_t>(i)];
+  p.ack += 1;
+  b.device.out.clear();
+  give_routed(p.make(kAck));
+  const auto child = b->accept(l, b.now);
+  ASSERT_TRUE(child);
+  const std::vector<std::uint8_t> bytes(10, 'x');
+  ASSERT_TRUE(b->send(child->connection, bytes, false, false, b.now));
+  b.device.out.clear();
+  b.run();
+  ASSERT_EQ(b.device.out.size(), 1u);
+  EXPECT_EQ(hops_of(b.device.out[0]), std::pair(ip4(7), ip4(9)));
+}
+
+TEST(Listen, tcp_maxseg_bounds_what_the_syn_ack_says) {
+  Bench b;
+  tcp::Settings settings;
+  settings.max_segment = 900;
+  listen_on(*b.stack, at80, b.now, {}, {}, settings);
+  Peer p = peer_of(b, 80);
+  p.send(kSyn);
+  EXPECT_EQ(p.expect().options.mss, 900);
 }
 
 // proves: MUST-63

@@ -19,8 +19,7 @@ struct SynEntry {
   tcp::Millis deadline = 0;                                          // when the SYN,ACK is repeated
   std::uint32_t previous = kNoRecord, next = kNoRecord;              // in the wheel
   std::uint32_t queue_previous = kNoRecord, queue_next = kNoRecord;  // in the listener's SYN queue
-  Ref time_wait;        // L12: the TIME-WAIT record that this one wants to succeed
-  bool routed = false;  // it came by a source route, which is kept beside the table
+  Ref time_wait;  // L12: the TIME-WAIT record that this one wants to succeed
 };
 static_assert(sizeof(SynEntry) <= 128, "half-open connections are compact");
 

@@ -30,6 +30,7 @@ bool Stack::Impl::compact(ConnectionEntry& entry, Instant now) {
     if (state == State::FinWait2) ++fin_wait_2_records_;
     entry.attached = false;
     timers_.cancel(entry);
+    ++releases_;  // L13 may hold for it, in a while
     remember(ref, now);
   } else {  // L14
     counters_.add(Counter::TcpExtTCPTimeWaitOverflow);
@@ -37,7 +38,7 @@ bool Stack::Impl::compact(ConnectionEntry& entry, Instant now) {
     e.in_state = now - c.state_since();
     e.from = state;
     e.to = State::Closed;
-    e.event = Event::Timeout2Msl;
+    e.event = state == State::TimeWait ? Event::Timeout2Msl : Event::UserTimeout;
     e.rule = Rule::L14_TooManyTimeWait;
     log(e);
     release(entry);
@@ -71,6 +72,7 @@ void Stack::Impl::to_time_wait(Ref ref, const wire::Segment& segment, const Arri
       note_time_wait(ref, State::TimeWait, Event::RcvFin, 16, Rule::None, segment.flags, now);
       record.tcp.state = State::TimeWait;
       --fin_wait_2_records_;
+      ++releases_;
       time_waits_.restart(ref, now + length, now);
       break;
     }

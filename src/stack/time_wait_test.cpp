@@ -226,6 +226,7 @@ TEST(TimeWait, a_syn_for_nobody_leaves_the_record_alone) {
   Closed c(b);
   c.finish();
   b->close(c.l, b.now);
+  b.run(1s);
   c.p.seq += 1000;
   c.p.send(kSyn);
   EXPECT_EQ(c.p.expect().flags, kAck);  // a challenge, not a RST

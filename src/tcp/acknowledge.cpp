@@ -51,6 +51,10 @@ bool Connection::check_ack(const wire::Segment& segment, Context& context) {
 // The handshake is done: SND.WND, WL1, WL2 from this segment, and both sides may send.
 void Connection::become_established(const wire::Segment& segment, Context& context) {
   was_connected_ = true;
+  if (syn_due_) {  // our SYN,ACK had not left when the peer's came: an ACK says it all
+    syn_due_ = false;
+    ack_due_ = true;
+  }
   const bool repeated = retries_ > 0;
   if (repeated) rtt_.doubt_initial();
   rcv_mss_ = std::min<std::uint32_t>(rcv_mss_, our_mss_);

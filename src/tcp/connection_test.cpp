@@ -1,5 +1,6 @@
 #include "tcp/connection.h"
 
+#include "support/seeds.h"
 #include "support/tcp_bench.h"
 
 namespace estab::testing {
@@ -65,8 +66,8 @@ TEST(Exchange, a_clean_wire) {
 }
 
 TEST(Exchange, hostile_wires_by_seed) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    SCOPED_TRACE(seed);
+  for (const std::uint64_t seed : test_seeds(1, 60)) {
+    SCOPED_TRACE("ESTAB_SEED=" + std::to_string(seed));
     Random r(seed);
     WireFaults f;
     f.delay = Duration{static_cast<std::int64_t>(r.below(50000000))};

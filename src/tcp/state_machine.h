@@ -185,8 +185,7 @@ inline constexpr Table kTable = [] {
   for (int s = 0; s < kStates; ++s) {
     for (int e = 0; e < kEvents; ++e) {
       for (int o = 0; o < 2; ++o) {
-        t[s][e][o] =
-            look_up(static_cast<State>(s), static_cast<Event>(e), static_cast<Opened>(o));
+        t[s][e][o] = look_up(static_cast<State>(s), static_cast<Event>(e), static_cast<Opened>(o));
       }
     }
   }

@@ -25,6 +25,7 @@ PURE = re.compile(
         mem(?:cpy|move|set|cmp|chr|rchr|mem)
       | str(?:len|nlen|cmp|ncmp|chr|rchr|casecmp|ncasecmp|tol|toul|toll|toull|tod|str|spn|cspn)
       | v?snprintf | inet_(?:pton|ntop) | hton[sl] | ntoh[sl] | bcmp
+      | malloc | calloc | realloc | free | aligned_alloc | posix_memalign   # as operator new does
       | abort                                     # our own bug, never a peer's packet
       | (?:l|ll)?abs | (?:sqrt|cbrt|pow|exp|exp2|log|log2|log10|floor|ceil|round|lround|llround|trunc|fmod|ldexp|frexp)[fl]?
     )$""",

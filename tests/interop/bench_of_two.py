@@ -1,10 +1,7 @@
 """Linux's TCP and ours, face to face in a network namespace that the test makes and that ends with
 it. As root or not: without root the namespace is a user's own; where /dev/net/tun may not be opened
 our stack sits on an AF_PACKET socket over veth."""
-import ctypes
-import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -14,7 +11,8 @@ import sys
 import tempfile
 import time
 
-ESTAB = os.environ.get("ESTAB", "")
+ESTAB = os.environ.get("ESTAB") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "bin", "estab")
 OURS, LINUX = "10.77.0.2", "10.77.0.1"
 OURS6, LINUX6 = "fd77::2", "fd77::1"
 
@@ -157,20 +155,26 @@ class World:
 
 
 def run_tests(tests):
-    """Runs those named on the command line, or all. One world each."""
+    """Runs those named on the command line, or all, each in a namespace of its own."""
     enter_namespace()
-    names = sys.argv[1:] or list(tests)
+    if os.environ["ESTAB_INTEROP_INSIDE"] == "one":
+        sys.exit(run_one(sys.argv[1], tests[sys.argv[1]]))
     failed = 0
-    for name in names:
-        world = World()
-        begin = time.monotonic()
-        try:
-            tests[name](world)
-            print(f"ok      {name} ({time.monotonic() - begin:.1f} s)", flush=True)
-        except Failed as why:
-            failed += 1
-            print(f"FAILED  {name}: {why}", flush=True)
-        finally:
-            world.end()
-            subprocess.run(["ip", "link", "del", "link0"], capture_output=True)
+    for name in sys.argv[1:] or list(tests):
+        failed += subprocess.run(["unshare", "--net", sys.executable, sys.argv[0], name],
+                                 env={**os.environ, "ESTAB_INTEROP_INSIDE": "one"}).returncode != 0
     sys.exit(1 if failed else 0)
+
+
+def run_one(name, test):
+    world = World()
+    begin = time.monotonic()
+    try:
+        test(world)
+        print(f"ok      {name} ({time.monotonic() - begin:.1f} s)", flush=True)
+        return 0
+    except Failed as why:
+        print(f"FAILED  {name}: {why}", flush=True)
+        return 1
+    finally:
+        world.end()

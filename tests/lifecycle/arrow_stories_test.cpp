@@ -53,7 +53,7 @@ STORY(Arrows, figure_6_and_12_handshake_and_normal_close) {
   s.run();
   EXPECT_THAT(s.take_wire(), ElementsAre("a F.", "b ."));
   EXPECT_EQ(stack::in_state(s.b, State::TimeWait), 1u);
-  s.run(60s);
+  s.run(60s + kTick);
   EXPECT_THAT(s.take_wire(), ElementsAre());
   EXPECT_THAT(arrows(s.b), ElementsAre(3, 10, 12, 14, 16, 20));
   EXPECT_THAT(arrows(s.a), ElementsAre(1, 6, 9, 13, 18, 19));
@@ -70,10 +70,8 @@ STORY(Arrows, figure_7_MUST_10_simultaneous_open) {
   EXPECT_EQ(s.a.counters()[Counter::EstabSimultaneousOpens], 1u);
   EXPECT_EQ(s.a.connection(e.a)->state(), State::Established);
   EXPECT_EQ(s.b.connection(e.b)->state(), State::Established);
-  const auto wire = s.take_wire();
-  ASSERT_GE(wire.size(), 4u);
-  EXPECT_THAT((std::vector(wire.begin(), wire.begin() + 4)),
-              ::testing::UnorderedElementsAre("a S", "b S", "a S.", "b S."));
+  // b answers before a has looked: a finds SYN and SYN,ACK together, and one ACK says it all.
+  EXPECT_THAT(s.take_wire(), ElementsAre("a S", "b S", "b S.", "a ."));
 }
 
 STORY(Arrows, figure_13_simultaneous_close) {
@@ -83,10 +81,10 @@ STORY(Arrows, figure_13_simultaneous_close) {
   s.a.close(e.a, false, s.now);
   s.b.close(e.b, false, s.now);
   s.cross();
-  EXPECT_THAT(s.take_wire(), ElementsAre("a F.", "b F.", "a .", "b ."));
+  EXPECT_THAT(s.take_wire(), ElementsAre("a F.", "b F.", "b .", "a ."));
   EXPECT_EQ(stack::in_state(s.a, State::TimeWait), 1u);
   EXPECT_EQ(stack::in_state(s.b, State::TimeWait), 1u);
-  s.run(60s);
+  s.run(60s + kTick);
   EXPECT_THAT(arrows(s.a), ElementsAre(1, 6, 9, 12, 15, 17, 20));
   EXPECT_THAT(arrows(s.b), ElementsAre(3, 10, 12, 15, 17, 20));
 }

@@ -91,9 +91,11 @@ inline constexpr std::array kWritten{
 };
 
 // Changes of state that a rule of practice makes, outside both lists: TIME-WAIT gives its 4-tuple to
-// a new incarnation (RFC 9293 3.6.1 MAY-2, RFC 6191; docs/lifecycle.md L12, L13).
+// a new incarnation (RFC 9293 3.6.1 MAY-2, RFC 6191; docs/lifecycle.md L12, L13), or does not last
+// when there are too many (L14).
 inline constexpr std::array kPractised{
   Written{"L12",             "TIME-WAIT",    "rcv SYN",      "",                    "CLOSED", ""},
+  Written{"L14",             "TIME-WAIT",    "2MSL timeout", "",                    "CLOSED", ""},
   Written{"L13",             "TIME-WAIT",    "active OPEN",  "",                    "CLOSED", ""},
 };
 // clang-format on

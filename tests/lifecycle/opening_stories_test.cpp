@@ -122,7 +122,7 @@ STORY(Rules, L5_accept_queue_full) {
   EXPECT_EQ(s.count(Counter::TcpExtListenOverflows), 2u);
   EXPECT_EQ(s.count(Counter::TcpExtListenDrops), 2u);
   EXPECT_EQ(s.last(Rule::L5_AcceptQueueFull).to, State::SynReceived);
-  s.run(1s);
+  s.run(1s + kTick);
   EXPECT_EQ(third.expect().flags, kSyn | kAck);
   ASSERT_TRUE(s.stack->accept(listener, s.now));
   third.send(kAck);

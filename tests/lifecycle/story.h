@@ -21,6 +21,8 @@ using wire::kFin;
 using wire::kRst;
 using wire::kSyn;
 
+inline constexpr Duration kTick = 40ms;  // a record's timer is at most 32 ms late
+
 struct Story {
   const char* name;
   void (*tell)(Observed& log);

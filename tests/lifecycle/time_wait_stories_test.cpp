@@ -44,7 +44,7 @@ STORY(Rules, L8_fin_wait_2_of_an_orphan) {
   EXPECT_EQ(s.stack->totals().time_wait_records, 1u);  // in the same compact form
   s.run(59s);
   EXPECT_EQ(s.in(State::FinWait2), 1u);
-  s.run(1s);
+  s.run(1s + kTick);
   EXPECT_TRUE(s.take().empty());
   EXPECT_EQ(s.count(Counter::EstabFinWait2Timeout), 1u);
   EXPECT_EQ(s.last(Rule::L8_FinWait2Timeout).from, State::FinWait2);
@@ -84,7 +84,7 @@ STORY(Rules, L10_fin_again) {
   EXPECT_EQ(s.count(Counter::TcpExtTCPACKSkippedTimeWait), 1u);
   s.run(59s);
   EXPECT_EQ(s.in(State::TimeWait), 1u);  // the 2 MSL started anew
-  s.run(1s);
+  s.run(1s + kTick);
   s.expect_nothing_left();
   EXPECT_EQ(s.events().back().arrow, 20);
 }
@@ -113,7 +113,7 @@ STORY(Rules, L11_old_segments_do_not_hold_it) {
   EXPECT_EQ(s.take().size(), 1u);
   s.run(60s - 10s - 20s - 1s);
   EXPECT_EQ(s.in(State::TimeWait), 1u);
-  s.run(1s);
+  s.run(1s + kTick);
   s.expect_nothing_left();  // 60 s after it began, whatever was said
 }
 
@@ -180,7 +180,7 @@ STORY(Rules, L12b_an_old_syn_gives_it_back) {  // RFC 1122 4.2.2.13 (2)
   EXPECT_EQ(s.in(State::TimeWait), 1u);
   EXPECT_EQ(s.count(Counter::EstabTimeWaitReturned), 1u);
   EXPECT_EQ(s.last(Rule::L12b_ReturnedToTimeWait).to, State::TimeWait);
-  s.run(60s);
+  s.run(60s + kTick);
   s.expect_nothing_left();
 }
 
@@ -221,7 +221,7 @@ STORY(Rules, L14_too_many) {
   StackStory s(log);
   s.set("tcp_max_tw_buckets", "1");
   const auto listener = s.listen(kPort);
-  for (const std::uint16_t from : {5000, 5001}) {
+  for (const std::uint16_t from : {std::uint16_t{5000}, std::uint16_t{5001}}) {
     auto c = s.accepted(listener, kPort, from);
     s.close(c.ours);
     c.peer.expect();
@@ -231,7 +231,7 @@ STORY(Rules, L14_too_many) {
   EXPECT_EQ(s.stack->totals().time_wait_records, 1u);
   EXPECT_EQ(s.count(Counter::TcpExtTCPTimeWaitOverflow), 1u);
   EXPECT_EQ(s.last(Rule::L14_TooManyTimeWait).to, State::Closed);
-  s.run(60s);
+  s.run(60s + kTick);
   s.expect_nothing_left();
 }
 
