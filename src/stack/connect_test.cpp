@@ -100,6 +100,10 @@ TEST(Connect, MUST_46_broadcast_and_multicast_are_refused) {
   for (const char* to : {"255.255.255.255", "10.0.0.255", "224.0.0.1", "240.0.0.1", "ff02::1"}) {
     EXPECT_EQ(error_of(b->connect({}, {*IpAddress::parse(to), {80}}, {}, b.now)), ENETUNREACH)
         << to;
+    // Nor with an address of one's own.
+    const IpAddress remote = *IpAddress::parse(to);
+    const auto binding = b->bind({remote.is_v4() ? ip4(1) : ip6(1), {}}, {});
+    EXPECT_EQ(error_of(b->connect(*binding, {remote, {80}}, {}, b.now)), ENETUNREACH) << to;
   }
   b.run();
   EXPECT_TRUE(b.take().empty());

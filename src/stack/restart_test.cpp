@@ -125,7 +125,12 @@ TEST(Restart, stale_segments_are_refused_and_a_rightful_syn_is_taken) {
     b.run();
     Peer p{b, old.tuple, old.seq - 500, old.ack, old.timestamp, old.echo};
     p.send(kAck, 100);  // an old duplicate
-    EXPECT_EQ(p.expect().flags, kAck);
+    const wire::Segment ack = p.expect();
+    EXPECT_EQ(ack.flags, kAck);
+    if (timestamps) {
+      ASSERT_TRUE(ack.options.timestamps);
+      EXPECT_EQ(ack.options.timestamps->value - old.echo, 10000u);
+    }
     EXPECT_EQ(b->totals().time_wait_records, 1u);
     b.run(1s);
     Peer fresh{b, old.tuple, old.seq + 1000, 0, {}, 0};
