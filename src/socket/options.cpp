@@ -30,8 +30,8 @@ Result<void> check(const SocketOptions& o) {
       within(o.syn_retries, 1, 127) && o.user_timeout >= Duration::zero() &&
       o.defer_accept >= Duration::zero() &&
       (o.max_segment == 0 || (o.max_segment >= kSmallestMss && o.max_segment <= kLargestMss)) &&
-      o.tos >= 0 && o.tos <= 255 && o.ttl >= 0 && o.ttl <= 255 && o.ip_options.size() <= 40 && wire::ip_options_are_sound(o.ip_options) &&
-      o.linger_time >= Duration::zero();
+      o.tos >= 0 && o.tos <= 255 && o.ttl >= 0 && o.ttl <= 255 && o.ip_options.size() <= 40 &&
+      wire::ip_options_are_sound(o.ip_options) && o.linger_time >= Duration::zero();
   if (!fits) return fail(EINVAL);
   if (o.congestion != "reno") return fail(ENOENT);
   return {};
@@ -43,6 +43,7 @@ tcp::Settings settings_of(const SocketOptions& o, const Tuning& tuning) {
   s.cork = o.cork;
   s.keep_alive = o.keep_alive;
   s.oob_inline = o.oob_inline;
+  s.quick_ack = o.quick_ack;
   s.tos = static_cast<std::uint8_t>(o.tos);
   s.ttl = static_cast<std::uint8_t>(o.ttl);
   s.max_segment = static_cast<std::uint16_t>(o.max_segment);
