@@ -22,14 +22,14 @@ namespace estab {
   X(tcp_synack_retries,       count,        5,     0,      255, "SYN,ACKs repeated before a half-open connection is forgotten") \
   X(tcp_max_syn_backlog,      count,     2048,     1,  1048576, "half-open connections a listener keeps at most") \
   X(somaxconn,                count,     4096,     1,    65535, "the most that listen(backlog) can ask for") \
-  X(tcp_syncookies,           choice,       1,     0,        2, "0 never, 1 when the SYN queue is full, 2 always") \
+  X(tcp_syncookies,           choice,       1,     0,        2, "0 never, 1 when the SYN queue is full, 2 always; not built yet: a full queue drops") \
   X(tcp_abort_on_overflow,    flag,         0,     0,        1, "answer a final ACK that finds the accept queue full with RST instead of silence") \
   X(tcp_timestamps,           choice,       1,     0,        2, "RFC 7323 timestamps: 0 off, 1 on with a random offset for each peer, 2 on without") \
   X(tcp_window_scaling,       flag,         1,     0,        1, "RFC 7323 window scaling") \
   X(tcp_sack,                 flag,         1,     0,        1, "RFC 2018 selective acknowledgements") \
   X(tcp_dsack,                flag,         1,     0,        1, "RFC 2883 duplicate SACKs") \
-  X(tcp_ecn,                  choice,       2,     0,        2, "RFC 3168: 0 off, 1 ask and accept, 2 accept only") \
-  X(tcp_fastopen,             bits,         0,     0,        3, "RFC 7413: 1 client, 2 server") \
+  X(tcp_ecn,                  choice,       2,     0,        2, "RFC 3168: 0 off, 1 ask and accept, 2 accept only; not built yet: never agreed on") \
+  X(tcp_fastopen,             bits,         0,     0,        3, "RFC 7413: 1 client, 2 server; not built yet") \
   X(ip_local_port_range_low,  port,     32768,     1,    65535, "first port that connect() chooses from") \
   X(ip_local_port_range_high, port,     60999,     1,    65535, "last port that connect() chooses from") \
   X(ip_unprivileged_port_start, port,        0,     0,    65536, "unused by estab: any port may be bound in one's own stack; kept so that scripts can set it") \

@@ -29,7 +29,7 @@ class ServiceServer {
     std::size_t at = 0;      // of it, sent
     std::uint64_t made = 0;  // chargen: bytes so far
     bool peer_ended = false;
-    bool ended = false;      // our FIN is sent: what comes now is thrown away
+    bool ended = false;  // our FIN is sent: what comes now is thrown away
   };
   void add(Socket socket);
   bool pump(std::uint64_t id, Connection& c);

@@ -15,8 +15,8 @@ class Reno {
   void on_ack(std::int64_t acked, std::int64_t mss, bool cwnd_limited);
   void on_congestion(std::int64_t flight, std::int64_t mss);  // loss seen by duplicates or ECN
   void on_timeout(std::int64_t flight, std::int64_t mss, bool first);
-  void on_idle(std::int64_t initial_window);                  // RFC 5681 4.1
-  void on_undo();                                             // the loss was none
+  void on_idle(std::int64_t initial_window);  // RFC 5681 4.1
+  void on_undo();                             // the loss was none
   std::int64_t cwnd = 0;
   std::int64_t ssthresh = std::int64_t{1} << 40;
 

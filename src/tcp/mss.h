@@ -15,7 +15,8 @@ inline constexpr std::size_t kTcpHeaderSize = 20;
 // (MUST-67, SHLD-6).
 constexpr std::uint16_t mss_for_mtu(std::size_t mtu, bool v4) {
   const std::size_t headers = ip_header_size(v4) + kTcpHeaderSize;
-  return static_cast<std::uint16_t>(std::min<std::size_t>(mtu > headers ? mtu - headers : 1, 65495));
+  return static_cast<std::uint16_t>(
+      std::min<std::size_t>(mtu > headers ? mtu - headers : 1, 65495));
 }
 
 // The peer's limit, from its SYN: 536 or 1220 when it says nothing (MUST-15); never below

@@ -35,7 +35,8 @@ enum class When : std::uint8_t { Always, IfPassive, IfActive };
 struct Actions {
   std::uint8_t bits = 0;
   constexpr Actions() = default;
-  template <class... A>
+  template <class... A>  // so that a row of the table can say {A::SndAck}
+  // NOLINTNEXTLINE(google-explicit-constructor)
   constexpr Actions(A... a) : bits(static_cast<std::uint8_t>((static_cast<unsigned>(a) | ...))) {}
   constexpr bool has(Action a) const { return (bits & static_cast<std::uint8_t>(a)) != 0; }
   friend constexpr bool operator==(Actions, Actions) = default;
@@ -52,7 +53,8 @@ struct Arrow {  // one arrow of Figure 5
 
 struct StateSet {  // for the rows outside the figure
   std::uint16_t bits = 0;
-  template <class... S>
+  template <class... S>  // likewise: {S::Closed, S::Listen}
+  // NOLINTNEXTLINE(google-explicit-constructor)
   constexpr StateSet(S... s)
       : bits(static_cast<std::uint16_t>(((1u << static_cast<unsigned>(s)) | ... | 0u))) {}
   constexpr bool has(State s) const { return ((bits >> static_cast<unsigned>(s)) & 1) != 0; }
@@ -185,8 +187,7 @@ inline constexpr Table kTable = [] {
   for (int s = 0; s < kStates; ++s) {
     for (int e = 0; e < kEvents; ++e) {
       for (int o = 0; o < 2; ++o) {
-        t[s][e][o] =
-            look_up(static_cast<State>(s), static_cast<Event>(e), static_cast<Opened>(o));
+        t[s][e][o] = look_up(static_cast<State>(s), static_cast<Event>(e), static_cast<Opened>(o));
       }
     }
   }

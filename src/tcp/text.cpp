@@ -101,7 +101,9 @@ void Connection::schedule_ack(bool at_once, Context& context) {
     return;
   }
   if (delayed_ack_at_ == kNever) {
-    delayed_ack_at_ = context.now + milliseconds_of(context.tuning.tcp_delack_min_ms);
+    const Tuning& t = context.tuning;
+    delayed_ack_at_ =
+        context.now + milliseconds_of(std::min(t.tcp_delack_min_ms, t.tcp_delack_max_ms));
   }
 }
 

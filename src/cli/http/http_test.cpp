@@ -107,9 +107,12 @@ TEST(HttpBody, broken_chunks_are_wrong) {
   }
 }
 
-TEST(Sha256, the_standard_vectors) {
+class Sha256Test : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(PlainAndByInstructions, Sha256Test, ::testing::Bool());
+
+TEST_P(Sha256Test, the_standard_vectors) {
   const auto hash = [](std::string_view text) {
-    Sha256 h;
+    Sha256 h(GetParam());
     h.add(text);
     return h.hex();
   };
@@ -117,7 +120,7 @@ TEST(Sha256, the_standard_vectors) {
   EXPECT_EQ(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  Sha256 pieces;
+  Sha256 pieces(GetParam());
   for (int i = 0; i < 1000; ++i) pieces.add(std::string(1000, 'a'));
   EXPECT_EQ(pieces.hex(), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }

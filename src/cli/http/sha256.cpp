@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "cli/http/sha256_x86.h"
+
 namespace estab::cli::http {
 namespace {
 
@@ -28,6 +30,7 @@ std::uint32_t load(const std::uint8_t* p) {
 }  // namespace
 
 void Sha256::block(const std::uint8_t* bytes) {
+  if (instructions_) return sha256_block_x86(state_, bytes, kRound);
   using std::rotr;
   std::array<std::uint32_t, 64> w;
   for (std::size_t i = 0; i < 16; ++i) w[i] = load(bytes + 4 * i);
@@ -54,6 +57,9 @@ void Sha256::block(const std::uint8_t* bytes) {
   const std::array<std::uint32_t, 8> next{a, b, c, d, e, f, g, h};
   for (std::size_t i = 0; i < 8; ++i) state_[i] += next[i];
 }
+
+Sha256::Sha256(bool may_use_instructions)
+    : instructions_(may_use_instructions && has_sha_instructions()) {}
 
 void Sha256::add(std::string_view text) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());

@@ -9,6 +9,7 @@ namespace estab::cli::http {
 
 class Sha256 {
  public:
+  explicit Sha256(bool may_use_instructions = true);
   void add(std::string_view bytes);
   std::string hex();  // of all that was added; the object is spent afterwards
 
@@ -19,6 +20,7 @@ class Sha256 {
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::array<std::uint8_t, 64> pending_{};
   std::uint64_t total_ = 0;  // bytes
+  bool instructions_;
 };
 
 }  // namespace estab::cli::http
