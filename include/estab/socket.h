@@ -49,15 +49,15 @@ inline constexpr Readiness kConnected = 0x40;   // the handshake is done
 // Each option's name is Linux's in lower case, or says what it is; 0 and nothing mean "the stack's
 // default" where a field says so.
 struct SocketOptions {
-  bool reuse_address = false;  // SO_REUSEADDR; before open()
-  bool reuse_port = false;     // SO_REUSEPORT; before open()
-  bool v6_only = false;        // IPV6_V6ONLY; before open()
-  bool keep_alive = false;     // SO_KEEPALIVE
-  bool oob_inline = false;     // SO_OOBINLINE
-  bool no_delay = false;       // TCP_NODELAY
-  bool cork = false;           // TCP_CORK
-  bool quick_ack = true;       // TCP_QUICKACK: a hint
-  bool linger = false;         // SO_LINGER: close() waits up to linger_time; with 0 it resets
+  bool reuse_address = false;       // SO_REUSEADDR; before open()
+  bool reuse_port = false;          // SO_REUSEPORT; before open()
+  bool v6_only = false;             // IPV6_V6ONLY; before open()
+  bool keep_alive = false;          // SO_KEEPALIVE
+  bool oob_inline = false;          // SO_OOBINLINE
+  bool no_delay = false;            // TCP_NODELAY
+  bool cork = false;                // TCP_CORK
+  std::optional<bool> quick_ack{};  // TCP_QUICKACK; nothing: the first ACKs are not delayed
+  bool linger = false;              // SO_LINGER: close() waits up to linger_time; with 0 it resets
   Duration linger_time{0};
   Duration receive_timeout{0};          // SO_RCVTIMEO; 0: none
   Duration send_timeout{0};             // SO_SNDTIMEO, connect() included; 0: none

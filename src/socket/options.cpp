@@ -43,6 +43,7 @@ tcp::Settings settings_of(const SocketOptions& o, const Tuning& tuning) {
   s.cork = o.cork;
   s.keep_alive = o.keep_alive;
   s.oob_inline = o.oob_inline;
+  s.quick_ack = o.quick_ack;
   s.tos = static_cast<std::uint8_t>(o.tos);
   s.ttl = static_cast<std::uint8_t>(o.ttl);
   s.max_segment = static_cast<std::uint16_t>(o.max_segment);

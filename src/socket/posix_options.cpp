@@ -134,7 +134,7 @@ Setting set_tcp_level(int name, const void* value, socklen_t length) {
     case TCP_CORK:
       return set_flag(&SocketOptions::cork, n);
     case TCP_QUICKACK:
-      return set_flag(&SocketOptions::quick_ack, n);
+      return [n](SocketOptions& o) { o.quick_ack = n != 0; };
     case TCP_MAXSEG:
       return [n](SocketOptions& o) { o.max_segment = n; };
     case TCP_KEEPIDLE:
@@ -288,7 +288,7 @@ std::optional<Value> get_tcp_level(const Asked& a, int name) {
     case TCP_CORK:
       return o.cork ? 1 : 0;
     case TCP_QUICKACK:
-      return o.quick_ack ? 1 : 0;
+      return o.quick_ack.value_or(true) ? 1 : 0;
     case TCP_MAXSEG:
       return shown_mss(a);
     case TCP_KEEPIDLE:

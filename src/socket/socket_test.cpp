@@ -169,6 +169,23 @@ TEST_F(SocketTest, ports_run_out_and_say_why) {
       << net.left().port_shortage();
 }
 
+TEST_F(SocketTest, quick_acks_or_delayed_ones) {
+  Ends e = connect();
+  for (const bool quick : {false, true, false}) {
+    EXPECT_TRUE(e.server.set(&SocketOptions::quick_ack, quick));
+    EXPECT_TRUE(e.client.send("small"));
+    net.settle();
+    EXPECT_EQ(e.client.unacked_bytes(), quick ? 0u : 5u);
+    net.run(500ms);
+    EXPECT_EQ(e.client.unacked_bytes(), 0u);
+  }
+  EXPECT_TRUE(e.client.send("small"));
+  net.settle();
+  EXPECT_TRUE(e.server.set(&SocketOptions::quick_ack, true));  // sends the one that waits
+  net.settle();
+  EXPECT_EQ(e.client.unacked_bytes(), 0u);
+}
+
 // --- callbacks ----------------------------------------------------------------------------------
 
 TEST_F(SocketTest, callback_comes_with_the_step_not_with_the_call) {

@@ -13,10 +13,12 @@ namespace estab::tcp {
 enum class Algorithm : std::uint8_t { Reno };  // TCP_CONGESTION; CUBIC and others join here
 
 struct Settings {
-  bool no_delay = false;          // TCP_NODELAY: Nagle off (RFC 9293 3.7.4, MUST-17)
-  bool cork = false;              // TCP_CORK: hold partial segments, 200 ms at most
-  bool keep_alive = false;        // SO_KEEPALIVE (MUST-24, MUST-25: off unless asked)
-  bool oob_inline = false;        // SO_OOBINLINE
+  bool no_delay = false;    // TCP_NODELAY: Nagle off (RFC 9293 3.7.4, MUST-17)
+  bool cork = false;        // TCP_CORK: hold partial segments, 200 ms at most
+  bool keep_alive = false;  // SO_KEEPALIVE (MUST-24, MUST-25: off unless asked)
+  bool oob_inline = false;  // SO_OOBINLINE
+  // TCP_QUICKACK: true: no ACK is delayed, false: all that may be; nothing: the first ones are not.
+  std::optional<bool> quick_ack;
   bool error_reports = true;      // soft errors are remembered for SO_ERROR (MUST-47, SHLD-20)
   std::uint8_t tos = 0;           // IP_TOS, may change at any time (MUST-48, SHLD-21)
   std::uint8_t ttl = 0;           // IP_TTL (MUST-49); 0: Tuning::ip_default_ttl

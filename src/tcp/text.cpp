@@ -90,7 +90,9 @@ void Connection::queue_text(const wire::Segment& segment, SeqNum seq, Context& c
 // than half a second (MUST-40). A new connection acknowledges at once for a while, so that the
 // peer's slow start is not held up.
 void Connection::schedule_ack(bool at_once, Context& context) {
-  if (quick_acks_ > 0) {
+  if (settings_.quick_ack) {
+    at_once = at_once || *settings_.quick_ack;
+  } else if (quick_acks_ > 0) {
     --quick_acks_;
     at_once = true;
   }

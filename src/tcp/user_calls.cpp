@@ -132,6 +132,7 @@ void Connection::set_settings(const Settings& settings, Context& context) {
   const bool released =
       (settings_.cork && !settings.cork) || (!settings_.no_delay && settings.no_delay);
   settings_ = settings;
+  if (settings_.quick_ack.value_or(false) && delayed_ack_at_ != kNever) ack_due_ = true;
   if (released) {
     hold_until_ = kNever;
     more_hint_ = false;
