@@ -132,6 +132,7 @@ class Stack::Impl {
   Ref find(const FourTuple& tuple) const;
   void to_connection(ConnectionEntry& entry, const wire::Segment& segment, const Arrival& arrival,
                      Instant now);
+  void follow_route(tcp::Connection& connection, Bytes route, Instant now);
   void to_listener(ListenerId id, const wire::Segment& segment, const Arrival& arrival,
                    Instant now);
   void to_nobody(const wire::Segment& segment, Instant now);

@@ -66,20 +66,23 @@ void Stack::Impl::to_connection(ConnectionEntry& entry, const wire::Segment& seg
     return;
   }
   tcp::Connection& c = entry.connection;
-  // RFC 9293 3.9.2.1, SHLD-24: the later source route overrides the earlier one.
-  if (!arrival.source_route.empty() &&
-      !std::equal(arrival.source_route.begin(), arrival.source_route.end(),
-                  c.settings().ip_options.begin(), c.settings().ip_options.end())) {
-    tcp::Settings settings = c.settings();
-    settings.ip_options.assign(arrival.source_route.begin(), arrival.source_route.end());
-    tcp::Context context_for_settings = context(now);
-    c.set_settings(settings, context_for_settings);
-  }
   const std::size_t unacked = c.unacked_bytes();
   tcp::Context into = context(now);
-  c.on_segment(segment, into);
+  const bool passed = c.on_segment(segment, into);
+  if (passed && !arrival.source_route.empty()) follow_route(c, arrival.source_route, now);
   if (c.unacked_bytes() < unacked) ip_.confirm_reachable(segment.tuple.remote.address, now);
   settle(entry, now);
+}
+
+// RFC 9293 3.9.2.1, SHLD-24: a later source route overrides the earlier one; but never the one that
+// the application named in an active OPEN (MUST-52).
+void Stack::Impl::follow_route(tcp::Connection& c, Bytes route, Instant now) {
+  const std::vector<std::uint8_t>& known = c.settings().ip_options;
+  if (c.opened() == tcp::Opened::Actively || std::ranges::equal(route, known)) return;
+  tcp::Settings settings = c.settings();
+  settings.ip_options.assign(route.begin(), route.end());
+  tcp::Context into = context(now);
+  c.set_settings(settings, into);
 }
 
 void Stack::Impl::to_listener(ListenerId id, const wire::Segment& segment, const Arrival& arrival,

@@ -81,7 +81,9 @@ class Connection {
 
   // --- (B) inputs ---
   // Answers that may not wait (RST, challenge ACK) are appended at once; the rest by transmit().
-  void on_segment(const wire::Segment& segment, Context& context);
+  // True: it passed the checks of its sequence number, RST, SYN and ACK (RFC 9293 3.10.7.4), so it
+  // is no stranger's guess.
+  bool on_segment(const wire::Segment& segment, Context& context);
   void on_time(Context& context);  // runs every timer that is due
   // False: the quoted sequence number is not in flight; ignored (RFC 5927). For TooBig, true means
   // that the driver may confirm the new path MTU.

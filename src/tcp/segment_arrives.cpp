@@ -20,7 +20,8 @@ namespace {
 constexpr Duration kTimestampAge = std::chrono::hours(24 * 24);  // RFC 7323 5.5
 }  // namespace
 
-void Connection::on_segment(const wire::Segment& segment, Context& context) {
+bool Connection::on_segment(const wire::Segment& segment, Context& context) {
+  bool passed = false;
   ++segs_in_;
   cause_ = segment.flags;
   switch (state_) {
@@ -43,7 +44,8 @@ void Connection::on_segment(const wire::Segment& segment, Context& context) {
     case State::CloseWait:
     case State::Closing:
     case State::LastAck:
-      if (passes_first_four(segment, context) && check_ack(segment, context)) {
+      passed = passes_first_four(segment, context) && check_ack(segment, context);
+      if (passed) {
         check_urgent(segment, context);
         process_text(segment, context);
         check_fin(segment, context);
@@ -51,6 +53,7 @@ void Connection::on_segment(const wire::Segment& segment, Context& context) {
       break;
   }
   cause_ = 0;
+  return passed;
 }
 
 // --- 3.10.7.2 LISTEN ----------------------------------------------------------------------------
