@@ -92,7 +92,9 @@ Interface parse_interface(const Numbers& numbers, Bytes body) {
 }
 
 Instant instant_of(std::uint64_t ticks, std::uint64_t per_second) {
-  const std::uint64_t seconds = ticks / per_second;
+  // A forged time stamp may lie beyond what an Instant can say: the end of time, then.
+  constexpr std::uint64_t kLast = 9223372035;  // seconds
+  const std::uint64_t seconds = std::min(ticks / per_second, kLast);
   const std::uint64_t rest = ticks % per_second * 1000000000 / per_second;
   return Instant(std::chrono::seconds(static_cast<std::int64_t>(seconds)) +
                  Duration(static_cast<std::int64_t>(rest)));

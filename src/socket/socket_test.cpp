@@ -172,6 +172,7 @@ TEST_F(SocketTest, ports_run_out_and_say_why) {
 TEST_F(SocketTest, quick_acks_or_delayed_ones) {
   Ends e = connect();
   for (const bool quick : {false, true, false}) {
+    SCOPED_TRACE(quick);
     EXPECT_TRUE(e.server.set(&SocketOptions::quick_ack, quick));
     EXPECT_TRUE(e.client.send("small"));
     net.settle();

@@ -254,6 +254,7 @@ class Connection {
   bool close_when_established_ = false;  // CLOSE in SYN-RECEIVED with queued data (3.10.4)
   bool syn_due_ = false;                 // a SYN or SYN,ACK waits for transmit()
   bool ack_due_ = false;                 // an ACK waits for transmit()
+  bool read_since_ack_ = false;          // the application made room that the peer may not know of
   bool was_connected_ = false;
   bool urgent_pending_ = false;   // snd_up_ means something
   bool urgent_received_ = false;  // rcv_up_ means something

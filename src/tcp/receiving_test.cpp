@@ -118,6 +118,18 @@ TEST(ReceiveWindow, MUST_39_and_SHLD_14_opens_by_a_worthwhile_step_and_never_shr
   EXPECT_GE(c.expect_one().window, 5000);  // now it is
 }
 
+TEST(ReceiveWindow, no_update_for_the_scaled_window_alone) {
+  // After a SYN's unscaled window the buffer has more to offer; that is worth no segment of its own.
+  OneEnd c;
+  c.settings.receive_buffer = 1 << 20;
+  c.open_passive();
+  c.inject({.flags = kSyn, .seq = OneEnd::kIrs, .options = {.window_scale = 7}});
+  c.drop_output();
+  c.inject({.seq = OneEnd::kIrs + 1, .ack = kUna});
+  EXPECT_EQ(c.c.state(), State::Established);
+  c.expect_silence();
+}
+
 TEST(ReceiveWindow, MUST_66_reset_and_urg_count_at_a_closed_window) {
   OneEnd c;
   c.settings.receive_buffer = 2304;

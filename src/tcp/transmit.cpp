@@ -232,6 +232,7 @@ void Connection::emit(wire::Segment&& segment, Context& context, bool again) {
   ++segs_out_;
   if (segment.has(kAck)) {
     ack_due_ = false;
+    read_since_ack_ = false;
     delayed_ack_at_ = kNever;
     unacked_received_ = 0;
     last_ack_sent_ = rcv_nxt_;
@@ -294,7 +295,7 @@ bool Connection::window_update_due() const {
   // Nothing came yet, so no ACK went out; the first one will say it, early enough for any peer that
   // has room left.
   if (bytes_received_ == 0 && left >= step) return false;
-  return could - left >= step && left <= most / 2;
+  return read_since_ack_ && could - left >= step && left <= most / 4;
 }
 
 }  // namespace estab::tcp

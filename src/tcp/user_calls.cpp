@@ -92,7 +92,10 @@ Result<Readout> Connection::receive(MutableBytes to, bool peek, Context& context
   }
   out.bytes = receive_queue_.copy_out(0, to.first(limit));
   if (out.bytes > 0) {
-    if (!peek) receive_queue_.consume(out.bytes);
+    if (!peek) {
+      receive_queue_.consume(out.bytes);
+      read_since_ack_ = true;
+    }
     out.at_mark = at_mark();
     return out;
   }

@@ -61,7 +61,7 @@ class Session {
   void consume(std::size_t bytes);
 
   const Site& site_;
-  const Policy& policy_;
+  Policy policy_;
   std::string in_;
   std::size_t in_at_ = 0;
   std::string out_;
