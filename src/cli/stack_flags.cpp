@@ -224,7 +224,11 @@ SignalWatch::~SignalWatch() {
   ::close(fd_);
 }
 
-void drain(Stack& stack, Duration patience) {
+void drain(Stack& stack, const StackFlags& flags, Duration patience) {
+  // What a faulty line still holds when the last connection is over is on its way: the last ACK.
+  const auto faults = dev::parse_faults(flags.faults);
+  const Duration held =
+      flags.faults.empty() || !faults ? Duration{0} : faults->out.delay + faults->out.jitter;
   const Instant end = stack.now() + patience;
   const auto live = [&] {
     const StackTotals totals = stack.totals();
@@ -237,11 +241,14 @@ void drain(Stack& stack, Duration patience) {
   });
   std::function<void()> look = [&] {
     if (over) return;
-    if (!live()) return stack.stop();
+    if (!live()) {
+      stack.call_at(stack.now() + held, [&] { stack.stop(); });
+      return;
+    }
     stack.call_at(stack.now() + std::chrono::milliseconds(5), look);
   };
   look();
-  if (!over && live()) stack.run();
+  if (!over && (live() || held > Duration{0})) stack.run();
   stack.cancel(timer);
 }
 

@@ -51,6 +51,6 @@ class SignalWatch {
 
 // Drives the stack until no connection has anything left to say (TIME-WAIT and listeners do not
 // count) or `patience` is over.
-void drain(Stack& stack, Duration patience);
+void drain(Stack& stack, const StackFlags& flags, Duration patience);
 
 }  // namespace estab::cli

@@ -220,7 +220,7 @@ int connect(const ConnectFlags& flags) {
     if (flags.verbose) say("connect", "connected to " + remote.to_string());
     code = relay_until_done(stack, std::move(socket), flags, interrupted);
   }
-  drain(stack, flags.linger ? seconds(*flags.linger) : std::chrono::seconds(2));
+  drain(stack, flags.stack, flags.linger ? seconds(*flags.linger) : std::chrono::seconds(2));
   return code;
 }
 

@@ -95,7 +95,7 @@ int serve(ServeFlags flags) {
   // What is being sent is finished, then both ends know that it is over.
   if (servers.http) servers.http->stop();
   for (const auto& service : servers.services) service->stop();
-  drain(stack, std::chrono::seconds(1));
+  drain(stack, flags.stack, std::chrono::seconds(1));
   return kDone;
 }
 
