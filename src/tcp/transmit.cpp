@@ -292,9 +292,6 @@ bool Connection::window_update_due() const {
                                           static_cast<std::int64_t>(receive_queue_.readable()),
                                       most);
   const std::int64_t step = std::min<std::int64_t>(most / 2, 2 * std::int64_t{our_mss_});
-  // Nothing came yet, so no ACK went out; the first one will say it, early enough for any peer that
-  // has room left.
-  if (bytes_received_ == 0 && left >= step) return false;
   return read_since_ack_ && could - left >= step && left <= most / 4;
 }
 
