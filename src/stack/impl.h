@@ -76,6 +76,7 @@ class Stack::Impl {
   void abort(ConnectionId id, Instant now);
   int take_error(ConnectionId id);
   Result<void> set_settings(ConnectionId id, const tcp::Settings& settings, Instant now);
+  void push_out(ConnectionId id, Instant now);
   const tcp::Connection* connection(ConnectionId id) const;
   tcp::Readiness readiness(ConnectionId id) const;
   tcp::Readiness readiness(ListenerId id) const;

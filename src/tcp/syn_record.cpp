@@ -92,6 +92,7 @@ SynVerdict on_segment(SynRecord& r, const wire::Segment& s, Context& context) {
                              .rcv_nxt = rcv_nxt,
                              .rcv_wnd = r.rcv_wnd,
                              .ts_ok = r.ts_ok,
+                             .ts_required = context.tuning.tcp_timestamps_required != 0,
                              .ts_recent = r.ts_recent,
                              .ts_recent_valid = true};
   // The same SYN again means that our SYN,ACK was lost. Its sequence number is left of the window,
