@@ -53,7 +53,7 @@ def observe(host, batch):
     host.begin(batch)
     bring_into_state(host, batch)
     # In TIME-WAIT long enough to see a timer that was started anew.
-    host.pause(0.5 if batch[0].state == "TIME-WAIT" else 0.02)
+    host.pause(0.5 if batch[0].base == "TIME-WAIT" else 0.02)
     check_states(batch, host.states())
     before = {}
     for case in batch:
@@ -80,7 +80,7 @@ def verdict(case, before, now):
     count, injected, numbers = before
     state, left = now
     to = after(case, state)
-    if case.state == to == "TIME-WAIT" and left > TIME_WAIT - 0.3:
+    if case.base == "TIME-WAIT" and to == case.state and left > TIME_WAIT - 0.3:
         to = "TIME-WAIT anew"
     said = [answer_text(case, injected, s, numbers) for s in case.heard[count:]]
     return " then ".join(said) or "-", to

@@ -3,7 +3,8 @@
 //   new PORT            a fresh stack at 10.99.0.1 with a listener; what follows is about this one
 //   in HEX              this IPv4 packet arrives
 //   connect PORT        to this port of the peer
-//   accept PORT         the connection from this port of the peer; shutdown PORT: our FIN
+//   accept PORT         the connection from this port of the peer
+//   shutdown PORT       our application ends its side and still reads; close PORT: it lets go
 //   advance MS          time passes
 //   states              "state PORT NAME SECONDS" for each connection
 //
@@ -90,6 +91,10 @@ class Host {
     if (!stack_.shutdown(open_.at(port), false, true, now_)) die("shutdown");
     advance(Duration{0});
   }
+  void close(std::uint16_t port) {
+    stack_.close(open_.at(port), false, now_);
+    advance(Duration{0});
+  }
   void advance(Duration d) {
     const Instant end = now_ + d;
     for (;;) {
@@ -143,6 +148,8 @@ void obey(const std::string& line, std::unique_ptr<Host>& host) {
     host->accept(port());
   } else if (verb == "shutdown") {
     host->shutdown(port());
+  } else if (verb == "close") {
+    host->close(port());
   } else if (verb == "advance") {
     host->advance(std::chrono::milliseconds(std::stoi(argument)));
   } else if (verb == "states") {

@@ -38,6 +38,9 @@ class EstabHost:
     def shutdown(self, case):
         self.ask(f"shutdown {case.port}")
 
+    def close(self, case):
+        self.ask(f"close {case.port}")
+
     def begin(self, cases):
         self.cases = {}
         self.ask(f"new {OPEN_PORT}")
@@ -46,7 +49,11 @@ class EstabHost:
             self.cases[case.port] = case
 
     def wait(self, case, count):
-        """Nothing to wait for: it has answered before ask() came back."""
+        """Without a delay it has answered already."""
+        for _ in range(100):
+            if len(case.heard) >= count:
+                return
+            self.ask("advance 10")
 
     def pause(self, seconds):
         self.ask(f"advance {int(seconds * 1000)}")

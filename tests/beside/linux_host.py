@@ -98,6 +98,9 @@ class LinuxHost:
     def shutdown(self, case):
         self.sockets[case.port].shutdown(socket.SHUT_WR)
 
+    def close(self, case):
+        self.sockets.pop(case.port).close()
+
     # --- what happens around it
     def begin(self, cases):
         for s in self.sockets.values():

@@ -17,6 +17,7 @@ class Segment:
     flags: int
     window: int = 65535
     size: int = 0  # octets of text
+    stamps: tuple = ()  # TSval, TSecr
 
     @property
     def length(self):
@@ -48,8 +49,10 @@ def checksum(data):
 
 
 def build(segment):
-    """The IPv4 packet, from the peer to the host. No option but a SYN's MSS."""
+    """The IPv4 packet, from the peer to the host. A SYN says its MSS."""
     options = struct.pack("!BBH", 2, 4, 1460) if segment.flags & SYN else b""
+    if segment.stamps:
+        options += struct.pack("!BBBBII", 1, 1, 8, 10, *segment.stamps)
     tcp = struct.pack("!HHIIBBHHH", segment.source, segment.destination,
                       segment.seq & 0xffffffff, segment.ack & 0xffffffff,
                       (20 + len(options)) // 4 << 4, segment.flags, segment.window, 0, 0)
@@ -71,5 +74,15 @@ def parse(packet):
         return None
     total = struct.unpack_from("!H", packet, 2)[0]
     source, destination, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", packet, ip)
-    return Segment(source, destination, seq, ack, flags & (FIN | SYN | RST | ACK), window,
-                   total - ip - (offset >> 4) * 4)
+    text = ip + (offset >> 4) * 4
+    return Segment(source, destination, seq, ack, flags & (FIN | SYN | RST | ACK), window, total - text,
+                   timestamps(packet[ip + 20:text]))
+
+
+def timestamps(options):
+    at = 0
+    while at < len(options) and options[at] != 0:
+        if options[at] == 8:
+            return struct.unpack_from("!II", options, at + 2)
+        at += 1 if options[at] == 1 else options[at + 1]
+    return ()

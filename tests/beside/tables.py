@@ -44,8 +44,10 @@ class Reason:
         self.used = 0
 
     def fits(self, key, estab, linux):
-        named = all(value in names or names == ["*"]
-                    for value, names in zip(key, (self.states, self.kinds, self.places)))
+        state, kind, place = key
+        named = any(s in ("*", state, state.split(" (")[0]) for s in self.states)
+        named = named and (kind in self.kinds or self.kinds == ["*"])
+        named = named and (place in self.places or self.places == ["*"])
         return named and fnmatch.fnmatchcase(" => ".join(estab), self.estab) \
             and fnmatch.fnmatchcase(" => ".join(linux), self.linux)
 
@@ -85,6 +87,16 @@ def what(answer, state):
     return f"{said} → {'2 MSL anew' if to == 'TIME-WAIT anew' else to}"
 
 
+def spans(names):
+    """Variants of a state in one pair of brackets."""
+    found = {}
+    for name in names:
+        base, _, variant = name.partition(" (")
+        found.setdefault(base, []).append(variant.removesuffix(")") or "usual")
+    return ", ".join(base if variants == ["usual"] else f"{base} ({'; '.join(variants)})"
+                     for base, variants in found.items())
+
+
 def rows_of_differences(estab, linux, found):
     """Cells with the same answers on both sides, put together: first the places, then the states."""
     places, states = {}, {}
@@ -93,9 +105,9 @@ def rows_of_differences(estab, linux, found):
         row = reason, kind, what(estab[key], state), what(linux[key], state)
         places.setdefault((row, state), []).append(place)
     for (row, state), at in places.items():
-        at = "anywhere" if state in NO_WINDOW and len(at) == len(PLACES) else ", ".join(at)
+        at = "anywhere" if len(at) == len(PLACES) else ", ".join(at)
         states.setdefault((row, at), []).append(state)
-    return sorted(((*row, at, ", ".join(where)) for (row, at), where in states.items()),
+    return sorted(((*row, at, spans(where)) for (row, at), where in states.items()),
                   key=lambda r: r[0])
 
 
@@ -105,7 +117,7 @@ def differences_text(kernel, estab, linux, found, reasons):
              f"{len(PLACES)} places against the window, to estab and to Linux {kernel}. {len(found)} are answered otherwise "
              "than Linux answers them, each for one of these reasons. All answers: [beside-linux.md](beside-linux.md).", ""]
     for i, r in enumerate(reasons, 1):
-        lines.append(f"{i}. **{r.name}** ({r.rfc}; {r.used} segments). {r.why}")
+        lines.append(f"{i}. **{r.name}** ({r.rfc}; {r.used} segment{'s' * (r.used != 1)}). {r.why}")
     lines += ["", "| reason | state | segment | where | estab | Linux |", "|---|---|---|---|---|---|"]
     for reason, kind, ours, theirs, at, where in rows_of_differences(estab, linux, found):
         lines.append(f"| {reason + 1} | {where} | {kind} | {at} | {ours} | {theirs} |")
@@ -122,9 +134,13 @@ Places: "left" is RCV.NXT-1000, "one before" RCV.NXT-1, "left edge" RCV.NXT, "in
 RCV.NXT+RCV.WND-1, "right edge" RCV.NXT+RCV.WND, "right" 1000 beyond it. An ACK acknowledges all that was sent, unless it
 says otherwise; "too old" is 100,000 below SND.UNA, "too new" is SND.NXT+1; data are 10 octets; "none" has no flag.
 
-Answers: ACK is <SEQ=SND.NXT><ACK=RCV.NXT>, ACK+n has taken n numbers, RST is <SEQ=SEG.ACK>, RST,ACK is
-<SEQ=0><ACK=SEG.SEQ+SEG.LEN>; other numbers are written out. A listener stands. The connections have no timestamps. Where the
-application has closed it has called shutdown() and still reads. An answer is what comes within 100 ms.
+Answers: ACK has SEQ=SND.NXT and ACK=RCV.NXT, ACK+n has taken n numbers, RST has SEQ=SEG.ACK, RST,ACK has SEQ=0 and
+ACK=SEG.SEQ+SEG.LEN; other numbers are written out. An answer is what comes within 100 ms.
+
+A listener stands; the host opened passively, where there is a choice; where its application has closed it has called
+shutdown() and still reads; there is room for text; there are no timestamps. In brackets what is otherwise: "both opened"
+at once; "closed" by close(); "window shut", RCV.WND is 0; timestamps are agreed on, and the segment's is older, newer, or
+missing.
 """
 
 
