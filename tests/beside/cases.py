@@ -164,11 +164,11 @@ def answer_text(case, injected, segment, before):
     ACK=SEG.SEQ+SEG.LEN. Other numbers are spelled out."""
     snd_nxt, rcv_nxt = before
     text = flags_text(segment.flags) + (f" with {segment.size} octets" if segment.size else "")
+    if case.state == "SYN-SENT" and segment.flags == ACK and segment.ack == injected.end:
+        return text  # RCV.NXT is what it says
     taken = signed(segment.ack - rcv_nxt)
     if segment.flags == ACK and segment.seq == snd_nxt & 0xffffffff and 0 <= taken <= TEXT + 1:
         return text + (f"+{taken}" if taken else "")
-    if case.state == "SYN-SENT" and segment.flags == ACK and segment.ack == injected.end:
-        return text  # RCV.NXT is what it says
     seq = number(segment.seq, [("SND.NXT", snd_nxt), ("0", 0)])
     ack = number(segment.ack, [("RCV.NXT", rcv_nxt), ("SEG.SEQ+SEG.LEN", injected.end)])
     if segment.flags == RST and injected.flags & ACK and segment.seq == injected.ack:
