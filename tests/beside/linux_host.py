@@ -115,9 +115,10 @@ class LinuxHost:
     def listen_for(self, seconds, enough=lambda: False):
         """Hears what the host says, for so long or until it is enough."""
         end = time.monotonic() + seconds
-        while not enough() and (left := end - time.monotonic()) > 0:
+        while not enough():
+            left = max(end - time.monotonic(), 0)
             if not select.select([self.wire.fd], [], [], left)[0]:
-                break
+                break  # the time is over, and nothing is left to read
             segment = parse(self.wire.read())
             if segment and segment.destination in self.cases:
                 self.cases[segment.destination].hear(segment)
