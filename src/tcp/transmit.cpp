@@ -152,7 +152,7 @@ void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool agai
   }
   const SeqNum last = end + (fin ? 1 : 0);
   if (again) {
-    timing_ = false;  // Karn
+    timing_ = false;  // Karn: the one place, for timeouts and fast retransmissions alike
     ++total_retrans_;
     bytes_retrans_ += static_cast<std::uint64_t>(length);
   } else {
