@@ -134,6 +134,8 @@ namespace estab {
   X(TcpExtTCPSackRecovery,         "fast recoveries entered by SACK") \
   X(TcpExtTCPRenoRecovery,         "fast recoveries entered by duplicate ACKs") \
   X(TcpExtTCPFastRetrans,          "segments retransmitted in fast recovery") \
+  X(TcpExtTCPLossProbes,           "tail loss probes sent (RFC 8985 7)") \
+  X(TcpExtTCPLossProbeRecovery,    "losses that a tail loss probe repaired") \
   X(TcpExtTCPTimeouts,             "retransmission timeouts") \
   X(TcpExtTCPSlowStartRetrans,     "segments retransmitted in slow start after a timeout") \
   X(TcpExtTCPSACKDiscard,          "SACK blocks that say nonsense") \

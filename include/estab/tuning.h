@@ -53,6 +53,7 @@ namespace estab {
   X(tcp_keepalive_time,       seconds,   7200,     1,    32767, "idle time before the first keep-alive probe (MUST-28)") \
   X(tcp_keepalive_intvl,      seconds,     75,     1,    32767, "time between keep-alive probes") \
   X(tcp_keepalive_probes,     count,        9,     1,      127, "unanswered keep-alive probes before the connection ends") \
+  X(tcp_early_retrans,        choice,       3,     0,        4, "tail loss probes (RFC 8985 7): 0 off, 3 or 4 on, as in Linux") \
   X(tcp_delack_min_ms,        milliseconds, 40,    1,      500, "delayed ACK, shortest wait (MUST-40: under 500 ms)") \
   X(tcp_delack_max_ms,        milliseconds, 200,   1,      500, "delayed ACK, longest wait") \
   X(tcp_reordering,           count,        3,     1,      300, "duplicate ACKs that mean a loss (RFC 5681's DupThresh)") \

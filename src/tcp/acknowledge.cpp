@@ -65,7 +65,7 @@ void Connection::become_established(const wire::Segment& segment, Context& conte
   congestion_.start(settings_.congestion, window);
   acknowledge(segment, context);
   small_seq_ = snd_una_;
-  last_data_sent_ = context.now;
+  last_data_sent_ = last_data_received_ = context.now;
   restart_keep_alive(context);
   if (close_when_established_) {  // 3.10.4 SYN-RECEIVED
     close_when_established_ = false;
@@ -108,13 +108,18 @@ void Connection::acknowledge(const wire::Segment& segment, Context& context) {
     // What left the network only now: SACKs and duplicates told of the rest when it did.
     const std::int64_t least = std::min(newly_acked, effective_mss());
     const std::int64_t delivered = std::max(newly_acked - told_before, least) + newly_sacked;
-    const bool limited = congestion_.in_slow_start()
-                             ? congestion_.cwnd() < 2 * flight_before
-                             : flight_before + effective_mss() > congestion_.cwnd();
-    congestion_.on_ack(delivered, effective_mss(), limited);
+    congestion_.on_ack(delivered, effective_mss(), window_limits());
   }
+  judge_tail_probe(ack, dsack, duplicate && newly_sacked == 0, context);
   detect_loss(newly_acked, newly_sacked, duplicate, context);
+  if (newly_acked > 0) arm_tail_probe(context);
   after_ack_of_fin(context);
+}
+
+// Is it the congestion window that holds the sender back? In slow start half of it in use is enough.
+bool Connection::window_limits() const {
+  return window_was_full_ ||
+         (congestion_.in_slow_start() && congestion_.cwnd() < 2 * most_in_flight_);
 }
 
 // Returns whether the window changed (a duplicate ACK has the same).

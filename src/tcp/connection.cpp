@@ -18,7 +18,7 @@ void Connection::start(std::uint64_t id, const FourTuple& tuple, const Settings&
   state_since_ = context.now;
   iss_ = snd_una_ = snd_nxt_ = snd_up_ = SeqNum::first(iss);
   send_queue_.start(iss_ + 1);
-  recovery_point_ = high_rxt_ = lost_edge_ = small_seq_ = iss_;
+  recovery_point_ = high_rxt_ = lost_edge_ = small_seq_ = tail_seq_ = usage_end_ = iss_;
   ts_offset_ = ts_offset;
   our_mss_ = mss_for_mtu(path.our_mtu, tuple.local.address.is_v4());
   if (settings.max_segment != 0) our_mss_ = std::min(our_mss_, settings.max_segment);
@@ -186,8 +186,8 @@ Duration Connection::time_wait_length(const Tuning& tuning) const {
 // --- looks --------------------------------------------------------------------------------------
 
 Instant Connection::deadline() const {
-  return std::min({retransmit_at_, persist_at_, delayed_ack_at_, keep_alive_at_, state_at_,
-                   hold_until_, orphan_until_});
+  return std::min({retransmit_at_, tail_probe_at_, persist_at_, delayed_ack_at_, keep_alive_at_,
+                   state_at_, hold_until_, orphan_until_});
 }
 
 std::size_t Connection::readable_bytes() const {

@@ -184,6 +184,7 @@ class Connection {
   // --- acknowledge.cpp: what an acceptable ACK does
   void acknowledge(const wire::Segment& segment, Context& context);
   bool update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack);
+  bool window_limits() const;
   void advance_una(const wire::Segment& segment, SeqNum ack, Context& context);
   void sample_rtt(const wire::Segment& segment, SeqNum ack, Context& context);
   void after_ack_of_fin(Context& context);
@@ -200,6 +201,7 @@ class Connection {
 
   // --- transmit.cpp
   void send_new(Context& context);
+  void note_usage();
   SendLimits::Kind limited_by() const;
   bool send_one(Context& context);        // the next new segment; false: nothing may go
   bool retransmit_one(Context& context);  // the next hole; false: none is left, or no room
@@ -230,6 +232,11 @@ class Connection {
   Duration backed_off(const Context& context) const;
   void stop_timers();
   void fill_windows(Info& info) const;
+
+  // --- tail_probe.cpp: RFC 8985 7
+  void arm_tail_probe(Context& context);
+  void probe_tail(Context& context);
+  void judge_tail_probe(SeqNum ack, bool dsack, bool duplicate, Context& context);
 
   // --- path.cpp
   std::int64_t effective_mss() const;  // RFC 9293 3.7.1, MUST-16
@@ -300,9 +307,18 @@ class Connection {
   bool timing_ = false;
   SeqNum small_seq_;  // end of the last small segment (Nagle, Minshall's way)
 
+  SeqNum tail_seq_, tail_probe_end_;  // where the last new segment begins; snd_nxt at the probe
+  bool tail_probing_ = false, tail_probe_is_new_ = false;
+  // Was the congestion window ever full, and if not, how much was in flight, in the window of data
+  // that ends at usage_end_? What was not used is not grown (RFC 7661's reason).
+  bool window_was_full_ = false;
+  std::int64_t most_in_flight_ = 0;
+  SeqNum usage_end_;
+
   // timers; kNever: not running
   Instant retransmit_at_ = kNever, persist_at_ = kNever, delayed_ack_at_ = kNever;
   Instant keep_alive_at_ = kNever, state_at_ = kNever, hold_until_ = kNever;
+  Instant tail_probe_at_ = kNever;
   Instant orphan_until_ = kNever;  // L22: an orphan's last hour
   int retries_ = 0, probes_ = 0, keep_probes_ = 0, backoff_ = 0;
   Instant retry_since_{};  // first transmission of what is being repeated

@@ -29,7 +29,7 @@ Info Connection::info(const Tuning& tuning, Instant now) const {
     i.timer_left = std::max(at - now, Duration{0});
     i.timer_retries = static_cast<std::uint32_t>(retries);
   };
-  timer(TimerKind::Retransmit, retransmit_at_, retries_);
+  timer(TimerKind::Retransmit, std::min(retransmit_at_, tail_probe_at_), retries_);
   timer(TimerKind::Persist, persist_at_, probes_);
   timer(TimerKind::TimeWait, state_at_, 0);
   timer(TimerKind::KeepAlive, keep_alive_at_, keep_probes_);

@@ -58,6 +58,7 @@ void Connection::enter_recovery(Context& context) {
   recovery_point_ = snd_nxt_;
   high_rxt_ = snd_una_;
   congestion_.on_congestion(in_flight(), effective_mss());
+  tail_probe_at_ = kNever;
   context.counters.add(sack_ok_ ? Counter::TcpExtTCPSackRecovery : Counter::TcpExtTCPRenoRecovery);
 }
 

@@ -18,6 +18,7 @@ void Connection::on_time(Context& context) {
     hold_until_ = kNever;
     held_long_enough_ = true;
   }
+  if (tail_probe_at_ <= now) probe_tail(context);
   if (retransmit_at_ <= now) run_retransmit(context);
   if (persist_at_ <= now) probe_window(context);
   if (keep_alive_at_ <= now) run_keep_alive(context);
@@ -26,7 +27,7 @@ void Connection::on_time(Context& context) {
 }
 
 void Connection::stop_timers() {
-  retransmit_at_ = persist_at_ = delayed_ack_at_ = kNever;
+  retransmit_at_ = tail_probe_at_ = persist_at_ = delayed_ack_at_ = kNever;
   keep_alive_at_ = state_at_ = hold_until_ = orphan_until_ = kNever;
 }
 
@@ -83,7 +84,8 @@ bool Connection::retries_spent(Context& context) const {
 }
 
 void Connection::run_retransmit(Context& context) {
-  retransmit_at_ = kNever;
+  retransmit_at_ = tail_probe_at_ = kNever;
+  tail_probing_ = false;
   const bool handshake = snd_una_ == iss_;
   if (handshake && (state_ == State::SynSent || state_ == State::SynReceived)) {
     const Rule rule =

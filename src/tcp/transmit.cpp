@@ -41,6 +41,20 @@ void Connection::send_new(Context& context) {
   while (send_one(context)) ++sent;
   if (sent > 1 && !more_hint_ && !settings_.cork) context.segments.back().flags |= kPsh;
   push_now_ = false;
+  if (sent == 0) return;
+  note_usage();
+  arm_retransmit(context);
+  arm_tail_probe(context);
+}
+
+// As Linux's tcp_cwnd_validate(): the strongest sign of use in a window of data counts for all of it.
+void Connection::note_usage() {
+  const bool full = unsent_bytes() > 0 && pipe() + effective_mss() > congestion_.cwnd();
+  if (snd_una_ < usage_end_ && !full && (window_was_full_ || in_flight() <= most_in_flight_))
+    return;
+  window_was_full_ = full;
+  most_in_flight_ = in_flight();
+  usage_end_ = snd_nxt_;
 }
 
 SendLimits::Kind Connection::limited_by() const {
@@ -162,6 +176,7 @@ void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool agai
       timed_at_ = context.now;
     }
     if (in_flight() == 0) retry_since_ = context.now;
+    tail_seq_ = seq;
   }
   snd_nxt_ = std::max(snd_nxt_, last);
   if (fin) fin_sent_ = true;
