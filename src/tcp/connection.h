@@ -160,6 +160,7 @@ class Connection {
   void end(Event event, Rule rule, int error, Context& context);
   void enter_state(Context& context);
   void start_closing(Context& context);
+  std::size_t room_to_queue();
   std::int64_t initial_window(const Tuning& tuning) const;
 
   // --- segment_arrives.cpp: the eight steps of 3.10.7.4, and LISTEN, SYN-SENT
@@ -307,6 +308,7 @@ class Connection {
   bool timing_ = false;
   SeqNum small_seq_;  // end of the last small segment (Nagle, Minshall's way)
 
+  SeqNum chunk_begin_;  // room_to_queue()
   SeqNum tail_seq_, tail_probe_end_;  // where the last new segment begins; snd_nxt at the probe
   bool tail_probing_ = false, tail_probe_is_new_ = false;
   // Was the congestion window ever full, and if not, how much was in flight, in the window of data

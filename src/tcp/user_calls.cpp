@@ -38,12 +38,17 @@ Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Contex
     if (const auto opened = open_now(tuple_.remote, context); !opened) return fail(EPIPE);
   }
   if (!takes_data(state_) || fin_queued_) return fail(was_connected_ ? EPIPE : ENOTCONN);
-  const std::size_t used = send_queue_.size();
-  const std::size_t room = settings_.send_buffer > used ? settings_.send_buffer - used : 0;
-  const std::size_t n = std::min(room, bytes.size());
+  std::size_t n = 0;
+  pushed_ = !more;
+  while (n < bytes.size()) {
+    const std::size_t room = std::min(room_to_queue(), bytes.size() - n);
+    if (room == 0) break;
+    send_queue_.append(bytes.subspan(n, room));
+    n += room;
+    if (n < bytes.size()) transmit(context);  // what has left makes room below TCP_NOTSENT_LOWAT
+  }
   wants_room_ = n < bytes.size();
   if (n == 0 && !bytes.empty()) return fail(EAGAIN);
-  send_queue_.append(bytes.first(n));
   more_hint_ = more && n == bytes.size();
   pushed_ = !more_hint_;
   if (!more_hint_ && !settings_.cork) hold_until_ = kNever;
@@ -53,6 +58,24 @@ Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Contex
     snd_up_ = send_queue_.end();
   }
   return n;
+}
+
+// How much more may be queued now. Under TCP_NOTSENT_LOWAT it goes by chunks, as Linux's does: one
+// that has been begun is filled, a new one begins only while less than the mark is unsent.
+std::size_t Connection::room_to_queue() {
+  const std::size_t used = send_queue_.size();
+  const std::size_t room = settings_.send_buffer > used ? settings_.send_buffer - used : 0;
+  if (settings_.not_sent_low_water >= settings_.send_buffer) return room;
+  constexpr std::int64_t kLargest = 65000;
+  const std::int64_t mss = effective_mss();
+  const std::int64_t half_window = std::max<std::int64_t>(max_snd_wnd_ / 2, mss);
+  const auto chunk = static_cast<std::size_t>(std::min(kLargest, half_window) / mss * mss);
+  const std::int64_t begun = send_queue_.end() - std::max(chunk_begin_, snd_nxt_);
+  const auto filled = static_cast<std::size_t>(std::max<std::int64_t>(begun, 0));
+  if (filled > 0 && filled < chunk) return std::min(room, chunk - filled);
+  if (unsent_bytes() >= settings_.not_sent_low_water) return 0;
+  chunk_begin_ = send_queue_.end();
+  return std::min(room, chunk);
 }
 
 Result<std::size_t> Connection::send(const Slice& bytes, bool more, Context& context) {
