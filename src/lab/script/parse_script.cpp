@@ -93,21 +93,13 @@ Script parse(TokenStream& tokens) {
   return script;
 }
 
-// --define=NAME=VALUE of the script; the rest of `definitions` wins.
+// --define=NAME=VALUE of the script; what is defined already wins.
 void add_definitions(const Script& script, Definitions& definitions) {
   for (const ScriptOption& option : script.options) {
     const std::size_t equals = option.value.find('=');
     if (option.name != "define" || equals == option.value.npos) continue;
     definitions.emplace(option.value.substr(0, equals), option.value.substr(equals + 1));
   }
-}
-
-// The options alone, so that what they define is known when the rest is read.
-Script parse_options(std::string_view text) {
-  Script script;
-  TokenStream tokens(tokenize(text));
-  while (tokens.peek().kind == TokenKind::kOption) script.options.push_back(parse_option(tokens));
-  return script;
 }
 
 }  // namespace
@@ -122,10 +114,27 @@ Duration parse_time(TokenStream& tokens) {
   return std::chrono::microseconds(std::llround(tokens.next().number * 1e6));
 }
 
-tl::expected<Script, Problem> parse_script(std::string_view text, const Definitions& definitions) {
+tl::expected<Script, Problem> parse_script_options(std::string_view text) {
   try {
-    Definitions known = definitions;
-    add_definitions(parse_options(text), known);
+    Script script;
+    TokenStream tokens(tokenize(text));
+    while (tokens.peek().kind == TokenKind::kOption) {
+      script.options.push_back(parse_option(tokens));
+    }
+    return script;
+  } catch (const Problem& problem) {
+    return tl::unexpected(problem);
+  }
+}
+
+tl::expected<Script, Problem> parse_script(std::string_view text, const Definitions& definitions,
+                                           const Definitions& usual) {
+  const auto head = parse_script_options(text);
+  if (!head) return tl::unexpected(head.error());
+  Definitions known = definitions;
+  add_definitions(*head, known);
+  known.insert(usual.begin(), usual.end());
+  try {
     TokenStream tokens(tokenize(text, known));
     return parse(tokens);
   } catch (const Problem& problem) {

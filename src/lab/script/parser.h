@@ -10,10 +10,13 @@
 
 namespace estab::lab {
 
-// Options first, for --define in the script itself counts for the words after it. `definitions`
-// (of the command line) win over the script's.
+// Words are looked up in `definitions` (of the command line), then in the script's own --define, then
+// in `usual`.
 tl::expected<Script, Problem> parse_script(std::string_view text,
-                                           const Definitions& definitions = {});
+                                           const Definitions& definitions = {},
+                                           const Definitions& usual = {});
+// The --options at the top alone.
+tl::expected<Script, Problem> parse_script_options(std::string_view text);
 
 // The parts, each from its first word on.
 PacketSpec parse_packet(TokenStream& tokens);  // from '<' or '>' on
