@@ -76,7 +76,8 @@ bool means_nothing(const std::vector<std::string>& words) {
   };
   if (name == "ip") return has("tcp_metrics");
   // One without pacing: packets leave when the stack sends them, as they do here.
-  return name == "tc" && has("qdisc") && (has("pfifo") || has("pfifo_fast") || has("del"));
+  const bool plain = has("pfifo") || has("pfifo_fast") || has("del");
+  return name == "tc" && has("qdisc") && plain && !has("limit");
 }
 
 }  // namespace

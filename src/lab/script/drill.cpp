@@ -17,13 +17,6 @@ Outcome outcome_of(const std::string& name, const Problem& problem) {
           fmt::format("{}: {}", where, problem.what())};
 }
 
-// The script's options with those that win behind them.
-std::vector<ScriptOption> all_options(const Script& script, const DrillOptions& options) {
-  std::vector<ScriptOption> all = script.options;
-  all.insert(all.end(), options.options.begin(), options.options.end());
-  return all;
-}
-
 // What makes the whole script one that is not run.
 void refuse(const Script& script) {
   for (const Event& event : script.events) {
@@ -40,7 +33,7 @@ void refuse(const Script& script) {
 Outcome run(const DrillOptions& options) {
   const auto head = parse_script_options(options.text);
   if (!head) return outcome_of(options.name, head.error());
-  const auto settings = settings_of(all_options(*head, options));
+  const auto settings = settings_of(head->options, options.options);
   if (!settings) return outcome_of(options.name, settings.error());
   const auto script =
       parse_script(options.text, options.definitions, usual_definitions(settings->ip));

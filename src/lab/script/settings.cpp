@@ -32,6 +32,7 @@ struct Draft {
   std::optional<ScriptOption> remote;
   std::optional<ScriptOption> netmask;
   bool mtu_given = false;
+  std::optional<IpMode> script_ip{};  // before the command line's
 };
 
 using Setter = std::function<void(Draft&, const ScriptOption&)>;
@@ -108,14 +109,15 @@ bool is_elsewhere(std::string_view name) {
          name == "non_fatal";
 }
 
-IpAddress address_of(const std::optional<ScriptOption>& option, const char* otherwise, bool v6) {
+IpAddress address_of(const std::optional<ScriptOption>& option, const char* otherwise,
+                     const Draft& draft) {
+  const bool v6 = draft.settings.wire_is_v6();
   if (!option) return *IpAddress::parse(otherwise);
-  const std::string text = option->value.substr(0, option->value.find('/'));
-  const auto address = IpAddress::parse(text);
-  if (!address || address->is_v6() != v6) {
-    wrong(*option, v6 ? "an IPv6 address" : "an IPv4 address");
-  }
-  return *address;
+  const auto address = IpAddress::parse(option->value.substr(0, option->value.find('/')));
+  if (address && address->is_v6() == v6) return *address;
+  const bool of_script = option->line > 0 && draft.script_ip != draft.settings.ip;
+  if (!address || !of_script) wrong(*option, v6 ? "an IPv6 address" : "an IPv4 address");
+  return *IpAddress::parse(otherwise);
 }
 
 int netmask_length(const std::optional<ScriptOption>& option) {
@@ -125,12 +127,24 @@ int netmask_length(const std::optional<ScriptOption>& option) {
   return __builtin_popcount(mask->v4_value());
 }
 
+void apply(Draft& draft, const ScriptOption& option) {
+  if (const auto found = setters().find(option.name); found != setters().end()) {
+    return found->second(draft, option);
+  }
+  if (is_elsewhere(option.name)) {
+    throw Problem(Trouble::kNotSupported, option.line, 0,
+                  fmt::format("--{} is not supported", option.name));
+  }
+  throw Problem(Trouble::kWrong, option.line, 0,
+                fmt::format("expected an option of packet scripts, found --{}", option.name));
+}
+
 ScriptSettings finish(const Draft& draft) {
   ScriptSettings settings = draft.settings;
   const bool v6 = settings.wire_is_v6();
-  settings.local.address = address_of(draft.local, v6 ? "fd3d:0a0b:17d6::1" : "192.168.0.1", v6);
+  settings.local.address = address_of(draft.local, v6 ? "fd3d:0a0b:17d6::1" : "192.168.0.1", draft);
   settings.local.length = v6 ? 48 : netmask_length(draft.netmask);
-  settings.remote = address_of(draft.remote, v6 ? "fd3d:fa7b:d17d::1" : "192.0.2.1", v6);
+  settings.remote = address_of(draft.remote, v6 ? "fd3d:fa7b:d17d::1" : "192.0.2.1", draft);
   // So that the MSS is 1460 in both families, as the scripts have it.
   if (v6 && !draft.mtu_given) settings.mtu = 1520;
   return settings;
@@ -145,21 +159,13 @@ std::optional<IpMode> ip_mode_named(std::string_view name) {
   return std::nullopt;
 }
 
-tl::expected<ScriptSettings, Problem> settings_of(const std::vector<ScriptOption>& options) {
+tl::expected<ScriptSettings, Problem> settings_of(const std::vector<ScriptOption>& script,
+                                                  const std::vector<ScriptOption>& winning) {
   try {
     Draft draft;
-    for (const ScriptOption& option : options) {
-      const auto found = setters().find(option.name);
-      if (found != setters().end()) {
-        found->second(draft, option);
-      } else if (is_elsewhere(option.name)) {
-        throw Problem(Trouble::kNotSupported, option.line, 0,
-                      fmt::format("--{} is not supported", option.name));
-      } else {
-        throw Problem(Trouble::kWrong, option.line, 0,
-                      fmt::format("expected an option of packet scripts, found --{}", option.name));
-      }
-    }
+    for (const ScriptOption& option : script) apply(draft, option);
+    draft.script_ip = draft.settings.ip;
+    for (const ScriptOption& option : winning) apply(draft, option);
     return finish(draft);
   } catch (const Problem& problem) {
     return tl::unexpected(problem);

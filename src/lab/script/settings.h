@@ -37,8 +37,11 @@ struct ScriptSettings {
   bool wire_is_v6() const { return ip == IpMode::kIpv6; }
 };
 
-// A later option wins over an earlier one of that name. The problem's line is the option's.
-tl::expected<ScriptSettings, Problem> settings_of(const std::vector<ScriptOption>& options);
+// `winning` (the command line's) over the script's own, a later option over an earlier one of that
+// name. A script's addresses give way to the default ones when the command line asks for the other
+// family. The problem's line is the option's.
+tl::expected<ScriptSettings, Problem> settings_of(const std::vector<ScriptOption>& script,
+                                                  const std::vector<ScriptOption>& winning = {});
 
 // Words that scripts may use unless they or the command line define them: what the runner of
 // google's scripts defines.
