@@ -60,7 +60,6 @@ lab::DrillOptions drill_options(const DrillFlags& flags) {
   options.seed = flags.seed;
   options.check_timestamp_echo = flags.check_ecr;
   for (const std::string& word : flags.options) options.options.push_back(option_of(word));
-  if (!flags.ip_version.empty()) options.options.push_back({"ip_version", flags.ip_version, 0});
   for (const std::string& define : flags.defines) {
     const std::size_t equals = define.find('=');
     if (equals == define.npos) throw WrongUse("--define " + define + ": expected NAME=VALUE");
@@ -70,11 +69,11 @@ lab::DrillOptions drill_options(const DrillFlags& flags) {
 }
 
 // A script that is for one family says so by the end of its name.
-std::string wrong_family(const DrillFlags& flags, const std::string& path) {
+std::string wrong_family(const std::string& ip_version, const std::string& path) {
   const std::string stem = std::filesystem::path(path).stem().string();
-  const bool v6 = flags.ip_version == "ipv6";
+  const bool v6 = ip_version == "ipv6";
   if (stem.ends_with("v4") && v6) return path + ": it is for IPv4";
-  if (stem.ends_with("v6") && !v6 && !flags.ip_version.empty()) return path + ": it is for IPv6";
+  if (stem.ends_with("v6") && !v6 && !ip_version.empty()) return path + ": it is for IPv6";
   return "";
 }
 
@@ -82,13 +81,13 @@ struct Tally {
   int passed = 0;
   int failed = 0;
   int broken = 0;
-  std::vector<std::string> skipped;
+  int skipped = 0;
 
   void count(const Outcome& outcome) {
     if (outcome.verdict == Verdict::kPassed) ++passed;
     if (outcome.verdict == Verdict::kFailed) ++failed;
     if (outcome.verdict == Verdict::kBroken) ++broken;
-    if (outcome.verdict == Verdict::kSkipped) skipped.push_back(outcome.text);
+    if (outcome.verdict == Verdict::kSkipped) ++skipped;
   }
 };
 
@@ -116,24 +115,34 @@ void write_capture(const std::string& path, const lab::ScriptCapture& capture) {
   if (!out.flush()) throw Failure("cannot write " + path);
 }
 
+Outcome drill_file(const std::string& path, const std::string& ip_version,
+                   lab::DrillOptions options) {
+  const std::string other_family = wrong_family(ip_version, path);
+  if (!other_family.empty()) return {Verdict::kSkipped, other_family};
+  options.name = path;
+  options.text = text_of(path);
+  options.folder = std::filesystem::path(path).parent_path().string();
+  if (options.folder.empty()) options.folder = ".";
+  if (!ip_version.empty()) options.options.push_back({"ip_version", ip_version, 0});
+  return lab::drill(options);
+}
+
 int drill(const DrillFlags& flags) {
   lab::DrillOptions options = drill_options(flags);
   lab::ScriptCapture capture;
   if (!flags.pcap.empty()) options.capture = &capture;
+  std::vector<std::string> versions = {flags.ip_version};
+  if (flags.ip_version == "all") versions = {"ipv4", "ipv6", "ipv4-mapped-ipv6"};
   Tally tally;
   for (const std::string& path : flags.files) {
-    options.name = path;
-    options.text = text_of(path);
-    options.folder = std::filesystem::path(path).parent_path().string();
-    if (options.folder.empty()) options.folder = ".";
-    const std::string other_family = wrong_family(flags, path);
-    const Outcome outcome =
-        other_family.empty() ? lab::drill(options) : Outcome{Verdict::kSkipped, other_family};
-    print(flags, path, outcome);
-    tally.count(outcome);
+    for (const std::string& version : versions) {
+      const Outcome outcome = drill_file(path, version, options);
+      print(flags, versions.size() > 1 ? path + " " + version : path, outcome);
+      tally.count(outcome);
+    }
   }
   if (!flags.pcap.empty()) write_capture(flags.pcap, capture);
-  fmt::print("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped.size());
+  fmt::print("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
   fmt::print("{}\n", tally.broken > 0 ? fmt::format(", {} broken", tally.broken) : "");
   if (tally.broken > 0) return kWrongUse;
   return tally.failed > 0 ? kFailed : kDone;
@@ -155,7 +164,7 @@ void add_drill(CLI::App& app, const Chosen& chosen) {
           "--ip-version,--ip_version", flags->ip_version,
           "ipv4, ipv6 or ipv4-mapped-ipv6 (IPv6 sockets over IPv4), whatever a script says")
       ->type_name("VERSION")
-      ->check(CLI::IsMember({"ipv4", "ipv6", "ipv4-mapped-ipv6"}));
+      ->check(CLI::IsMember({"ipv4", "ipv6", "ipv4-mapped-ipv6", "all"}));
   verb->add_option("--option", flags->options,
                    "one of the language's --NAME=VALUE, whatever a script says; may come again")
       ->type_name("NAME[=VALUE]")
