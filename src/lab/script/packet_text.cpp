@@ -3,7 +3,7 @@
 #include "lab/script/icmp_names.h"
 #include "lab/script/option_kinds.h"
 #include "lab/script/packet.h"
-#include "wire/print.h"
+#include "wire/segment.h"
 
 namespace estab::lab {
 namespace {
@@ -57,9 +57,22 @@ std::string sized_text(const TcpOption& option) {
   return fmt::format("option {} {}", option.kind, hex(option.data, 0));
 }
 
+// Letters, then the dot, as scripts are written.
+std::string flags_text(const TcpFields& tcp) {
+  static constexpr std::pair<wire::Flag, char> kLetters[] = {
+      {wire::kFin, 'F'}, {wire::kSyn, 'S'}, {wire::kRst, 'R'}, {wire::kPsh, 'P'},
+      {wire::kUrg, 'U'}, {wire::kEce, 'E'}, {wire::kCwr, 'W'}};
+  std::string out;
+  for (const auto& [flag, letter] : kLetters) {
+    if (tcp.has(flag)) out += letter;
+  }
+  if (tcp.accurate_ecn) out += 'A';
+  if (tcp.has(wire::kAck)) out += '.';
+  return out.empty() ? "-" : out;
+}
+
 std::string tcp_text(const TcpFields& tcp) {
-  std::string flags = wire::flags_text(tcp.flags);
-  if (tcp.accurate_ecn) flags = flags == "-" ? "A" : flags + "A";
+  const std::string flags = flags_text(tcp);
   const auto end = tcp.seq + static_cast<std::uint32_t>(tcp.payload.size());
   std::string out = fmt::format("{} {}:{}({})", flags, tcp.seq, end, tcp.payload.size());
   if (tcp.has(wire::kAck)) out += fmt::format(" ack {}", tcp.ack);

@@ -134,12 +134,15 @@ class Splitter {
   }
 
   void arithmetic() {
-    const std::size_t end = text_.find("))", at_);
-    if (end == text_.npos) throw std::runtime_error("arithmetic without end");
-    for (const char c : fmt::format("{}", Arithmetic(text_.substr(at_ + 3, end - at_ - 3)).run())) {
-      add(c);
+    std::size_t end = at_ + 3;
+    for (int depth = 2; end < text_.size(); ++end) {
+      if (text_[end] == '(') ++depth;
+      if (text_[end] == ')' && --depth == 0) break;
     }
-    at_ = end + 2;
+    if (end == text_.size()) throw std::runtime_error("arithmetic without end");
+    const auto inside = text_.substr(at_ + 3, end - 1 - (at_ + 3));
+    for (const char c : fmt::format("{}", Arithmetic(inside).run())) add(c);
+    at_ = end + 1;
   }
 
   // "> file", "2>&1": the word before '>' is a descriptor's number when it touches it.
