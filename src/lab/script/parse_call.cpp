@@ -75,6 +75,8 @@ class CallParser {
   }
 
   Expression expression() {
+    // No script nests deeper; one that does must not end the process.
+    if (++depth_ > kMaxDepth) tokens_.expected("fewer brackets inside each other");
     Expression left = primary();
     while (tokens_.peek().is('|')) {
       Expression both = make(Kind::kOr);
@@ -83,6 +85,7 @@ class CallParser {
       both.items.push_back(primary());
       left = std::move(both);
     }
+    --depth_;
     return left;
   }
 
@@ -200,7 +203,9 @@ class CallParser {
         fmt::format("expected '}}' after the fields of the struct that begins with {}", names[0]));
   }
 
+  static constexpr int kMaxDepth = 64;
   TokenStream& tokens_;
+  int depth_ = 0;
 };
 
 }  // namespace

@@ -180,6 +180,28 @@ TEST(Parser, says_where_and_what_was_expected) {
   EXPECT_EQ(wrong("/* no end"), "1:1: the comment has no end: expected */");
 }
 
+TEST(Parser, nested_without_end_is_wrong_and_no_more) {
+  const std::string deep(100000, '[');
+  EXPECT_EQ(wrong("0 close(" + deep).substr(0, 40), "1:72: expected fewer brackets inside each");
+}
+
+TEST(Parser, any_cut_and_any_change_is_answered) {
+  const std::string text =
+      "--define=N=3\n`sysctl x=1`\n0 socket(..., SOCK_STREAM, 6) = N\n"
+      "+0...1 poll([{fd=4, events=POLLIN|4, revents=0}], 1, \"a\") = -1 EAGAIN (x y)\n"
+      "1~2 > [ect0] PW. 1:11(10) ack 2 win 3 urg 4 <mss 5,nop,sack 1:2,TS val 1 ecr 2,FO a1>\n"
+      "+.1 < icmp unreachable frag_needed mtu 5 [1:2(1)]\n* > S 0:0(0) <...>\n"
+      "+0 %{ assert 1 }% /* c */ // d\n`end`\n";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) parse_script(text.substr(0, cut));
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    for (const char c : std::string("(<[{\"`%.0-x:\0\x80", 15)) {
+      std::string changed = text;
+      changed[at] = c;
+      parse_script(changed);
+    }
+  }
+}
+
 TEST(Parser, names_what_is_not_supported) {
   for (const std::string_view text :
        {"0 > S 0:0(0) <md5 1234>", "0 > udp (10)", "0 < gre: S 0:0(0) win 1",
