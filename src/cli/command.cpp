@@ -44,6 +44,7 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   add_counters(app, chosen);
   add_diagram(app, chosen);
   add_ladder(app, chosen);
+  add_drill(app, chosen);
   for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     verb->get_option("--help")->description("this text");
   }
