@@ -121,6 +121,7 @@ namespace estab {
   X(TcpExtTCPOFOQueue,             "segments queued out of order") \
   X(TcpExtTCPOFODrop,              "out-of-order segments dropped at the bound of pieces or bytes") \
   X(TcpExtTCPOFOMerge,             "out-of-order segments that overlapped what was queued") \
+  X(TcpExtOfoPruned,               "out-of-order queues dropped because tcp_mem was used up") \
   X(TcpExtTCPRcvQDrop,             "segments dropped because the receive buffer was full") \
   X(TcpExtTCPZeroWindowDrop,       "segments dropped because the window was zero") \
   X(TcpExtTCPToZeroWindowAdv,      "times the window we offer closed") \

@@ -68,6 +68,7 @@ namespace estab {
   X(tcp_wmem_default,         bytes,    87380,  4608, 1073741824, "send buffer of a socket") \
   X(tcp_wmem_max,             bytes,  4194304,  4608, 1073741824, "largest send buffer") \
   X(tcp_mem,                  bytes, 1073741824, 65536, 1099511627776, "payload memory of the whole stack; past it new work is refused with ENOBUFS") \
+  X(tcp_stall_limit,          seconds,     60,     1,   864000, "past tcp_mem, a connection whose peer has taken no segment of its data for this long is reset (RFC 6429)") \
   X(tcp_notsent_lowat,        bytes, 4294967295, 0, 4294967295, "unsent bytes above which a socket is not writable") \
   X(tcp_max_reordering_pieces, count,    1024,     1,    65536, "out-of-order pieces a connection keeps (SegmentSmack)") \
   X(max_connections,          count,  1048576,     1, 16777216, "full connections at most") \

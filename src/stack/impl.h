@@ -7,7 +7,7 @@
 //   connections.cpp  life of a full connection          time_wait.cpp    records: L8, L10 to L14
 //   binding.cpp      bind, listen, accept: L7           connect.cpp      active open, ports: L13
 //   calls.cpp        send, receive, close: L21          errors.cpp       ICMP
-//   look.cpp         what tools see
+//   look.cpp         what tools see                    pressure.cpp     past tcp_mem: L20, L21
 #pragma once
 #include <optional>
 #include <unordered_map>
@@ -203,6 +203,9 @@ class Stack::Impl {
   ConnectionId open_connection(const FourTuple& tuple, const Holder& holder,
                                const tcp::Settings& settings, Instant now);
 
+  // --- pressure.cpp
+  void relieve_memory(Instant now);
+
   // --- errors.cpp
   void on_icmp(const ip::IcmpError& error, Instant now);
   void icmp_to_connection(ConnectionEntry& entry, const ip::IcmpError& error, Instant now);
@@ -241,6 +244,10 @@ class Stack::Impl {
   // Rates (RFC 5961 7, L23)
   TokenBucket challenge_acks_;
   PrefixLimiter resets_;
+
+  // Who is looked at next when memory is short, and when.
+  std::uint32_t pressure_cursor_ = 0;
+  Instant pressure_at_{};
 
   // Clocks: set by the first `now` that is seen.
   bool started_ = false;

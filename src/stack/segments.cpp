@@ -1,6 +1,7 @@
 // A received segment finds the connection memory that it belongs to.
 #include <algorithm>
 
+#include "base/defence.h"
 #include "stack/impl.h"
 #include "wire/tcp.h"
 
@@ -106,7 +107,8 @@ void Stack::Impl::to_nobody(const wire::Segment& segment, Instant now) {
   const Rate whole = Rate::per_second(tuning_.tcp_rst_ratelimit);
   const Rate prefix = Rate::per_second(tuning_.tcp_rst_ratelimit_prefix);
   if (resets_.allow(now, segment.tuple.remote.address, whole, prefix, random_) !=
-      Allowance::kAllowed) {
+          Allowance::kAllowed &&
+      defended(Defence::ResetRate)) {
     counters_.add(Counter::EstabRstLimited);
     return;
   }

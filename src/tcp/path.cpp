@@ -2,6 +2,7 @@
 // (RFC 4821's idea), and ICMP errors with RFC 5927's checks.
 #include <algorithm>
 
+#include "base/defence.h"
 #include "tcp/connection.h"
 #include "tcp/mss.h"
 
@@ -53,7 +54,8 @@ bool Connection::on_error(const PathError& error, Context& context) {
   // RFC 5927 4.1: only about something that is in flight.
   const SeqNum seq = SeqNum::unwrap(error.seq, snd_una_);
   const bool flying = seq >= snd_una_ && seq < snd_nxt_;
-  if (!flying || state_ == State::Closed || state_ == State::Listen) {
+  const bool doubted = !flying && defended(Defence::IcmpInFlight);
+  if (doubted || state_ == State::Closed || state_ == State::Listen) {
     context.counters.add(Counter::TcpExtOutOfWindowIcmps);
     return false;
   }
@@ -61,7 +63,8 @@ bool Connection::on_error(const PathError& error, Context& context) {
     const std::size_t least = tuple_.local.address.is_v4()
                                   ? static_cast<std::size_t>(context.tuning.min_pmtu)
                                   : std::size_t{1280};  // RFC 8201 4
-    const std::size_t mtu = std::max(error.mtu, least);
+    const std::size_t mtu =
+        defended(Defence::PathMtuFloor) ? std::max(error.mtu, least) : error.mtu;
     if (mtu >= path_.mtu) {
       context.counters.add(Counter::EstabPmtuIgnored);
       return false;
@@ -78,6 +81,9 @@ bool Connection::on_error(const PathError& error, Context& context) {
   // Once synchronized every error is soft (RFC 5927 6.1; MUST-56): remembered for the application,
   // and told if the connection times out (SHLD-25).
   if (settings_.error_reports) soft_error_ = error.error;
+  if (error.kind == PathError::Kind::Hard && !defended(Defence::IcmpSoft)) {  // RFC 1122 4.2.3.9
+    end(Event::Abort, Rule::L17_Aborted, error.error, context);
+  }
   return true;
 }
 

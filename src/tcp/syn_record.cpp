@@ -2,6 +2,7 @@
 // what LISTEN and CLOSED answer.
 #include <algorithm>
 
+#include "base/defence.h"
 #include "tcp/acceptable.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
@@ -121,7 +122,8 @@ SynVerdict on_segment(SynRecord& r, const wire::Segment& s, Context& context) {
     context.counters.add(Counter::EstabTcpBadFlags);
     return SynVerdict::Drop;
   }
-  if (s.ack.value != r.iss.value + 1) {  // SND.UNA < SEG.ACK =< SND.NXT: only one number does
+  if (s.ack.value != r.iss.value + 1 &&
+      defended(Defence::HandshakeAck)) {  // SND.UNA < SEG.ACK =< SND.NXT: only one number does
     push(make_segment(r.tuple, kRst, s.ack, WireSeq{}, context.tuning), context);
     return SynVerdict::Refuse;
   }

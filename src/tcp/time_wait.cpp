@@ -1,6 +1,7 @@
 // TIME-WAIT, and FIN-WAIT-2 without an owner, as records: rules L8 and L10 to L13, L19.
 #include <cstdint>
 
+#include "base/defence.h"
 #include "tcp/acceptable.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
@@ -72,7 +73,8 @@ V on_syn(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, bool liste
 
 V on_rst(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, Check check,
          Context& context) {
-  if (r.state == State::TimeWait && context.tuning.tcp_rfc1337 != 0) {  // RFC 1337 fix F1
+  if (r.state == State::TimeWait && context.tuning.tcp_rfc1337 != 0 &&
+      defended(Defence::TimeWaitIgnoresReset)) {  // RFC 1337 fix F1
     context.counters.add(Counter::EstabTimeWaitRstIgnored);
     log(Rule::L11r_RstIgnored, r, tuple, s, context);
     return V::Drop;
