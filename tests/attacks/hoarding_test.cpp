@@ -23,15 +23,11 @@ ATTACK(Hoarding, a16_time_wait, TimeWaitBound) {
   EXPECT_EQ(s.stack->totals().time_wait_records, 0u);
 }
 
-// Takes an octet each second and acknowledges it: every retransmission and probe is answered.
+// Acknowledges one octet more each second, and opens his window by one.
 void dribble(Scene& s, Pair& p, Duration length) {
-  const std::uint32_t first = p.peer.ack;
-  std::uint32_t taken = first;
   for (const Instant end = s.now + length; s.now < end; s.run(1s)) {
-    for (const wire::Segment& o : s.take()) {
-      if (o.tuple.remote == p.peer.tuple.local && o.length() > 0) taken = o.seq.value + 1;
-    }
-    p.peer.ack = std::max(taken, p.peer.ack);
+    s.take();
+    p.peer.ack += 1;
     wire::Segment a = p.peer.make(kAck);
     a.window = 1;
     s.inject(a);
@@ -99,6 +95,7 @@ std::vector<Pair> fill_memory(Scene& s, stack::ListenerId l, int connections) {
 }
 
 bool good_client_is_served(Scene& s, stack::ListenerId l) {
+  s.take();
   Peer good = stack::peer_of(s, 80, 5000);
   good.send(kSyn);
   const auto answer = s.take();
@@ -119,7 +116,7 @@ ATTACK(Hoarding, a18_answers_that_nobody_takes, MemoryPressure) {
   EXPECT_FALSE(good_client_is_served(s, l));
   shut(s, all, 62s);
   EXPECT_TRUE(good_client_is_served(s, l));
-  EXPECT_THAT(s.count(Counter::TcpExtTCPAbortOnMemory), counted(10));
+  EXPECT_THAT(s.count(Counter::TcpExtTCPAbortOnMemory), counted(1));
 }
 
 // The owner of such a connection reads why.
@@ -141,10 +138,11 @@ TEST(Hoarding, a18_a_slow_peer_that_takes_segments_stays) {
   Pair p = s.accepted(s.listen(80), 80);
   ASSERT_GE(s.write(p.ours, 80000), 65536u);
   std::uint32_t acked = p.peer.ack;
+  std::uint32_t sent = acked;
   for (int i = 0; i < 40; ++i) {
+    for (const wire::Segment& o : s.take()) sent = std::max(sent, o.seq.value + o.length());
     s.run(5s);
-    s.take();
-    acked += 1460;
+    acked = std::min(acked + 1460, sent);
     p.peer.ack = acked;
     wire::Segment a = p.peer.make(kAck);
     a.window = 1460;
@@ -164,6 +162,7 @@ ATTACK(Hoarding, a18_bytes_beyond_a_gap, MemoryPressure) {
       s.inject(forged(p, kAck, p.peer.seq + at, p.peer.ack, 1400));
     }
     s.run(1ms);
+    s.take();
     if (s.stack->totals().payload_bytes >= 1000000) break;
   }
   s.take();
@@ -203,13 +202,13 @@ ATTACK(Hoarding, a19_sack_of_every_other_segment, ScoreboardBound) {
   s.set("tcp_init_cwnd", "100");
   Pair p = with_mss(s, 48, true);
   s.write(p.ours, 87000);
-  for (int round = 0; round < 4; ++round) {  // so much is in flight as the window takes
+  for (int round = 0; round < 6; ++round) {  // until the window is full
     for (const wire::Segment& o : s.take()) p.peer.ack = o.seq.value + o.length();
-    s.write(p.ours, 87000);
     s.give(p.peer.make(kAck));
+    s.write(p.ours, 87000);
   }
   const auto flight = s.take();
-  ASSERT_GT(flight.size(), 1200u);
+  ASSERT_GT(flight.size(), 1100u);
   for (std::size_t i = 1; i + 5 < flight.size(); i += 6) {
     wire::Segment a = p.peer.make(kAck);
     for (const std::size_t j : {i, i + 2, i + 4}) {

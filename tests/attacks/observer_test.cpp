@@ -34,7 +34,7 @@ bool attacker_reads_challenges(std::uint64_t seed, bool victim_hit) {
     s.run();
   }
   std::size_t mine = 0;
-  for (const wire::Segment& a : s.take()) mine += a.tuple.remote != victim.peer.tuple.local ? 0 : 1;
+  for (const wire::Segment& a : s.take()) mine += a.tuple.local != victim.peer.tuple.local ? 1 : 0;
   const bool believes_hit = mine < 100;
   return believes_hit == victim_hit;
 }
