@@ -60,11 +60,14 @@ bool Connection::on_error(const PathError& error, Context& context) {
     return false;
   }
   if (error.kind == PathError::Kind::TooBig) {
-    const std::size_t least = tuple_.local.address.is_v4()
-                                  ? static_cast<std::size_t>(context.tuning.min_pmtu)
-                                  : std::size_t{1280};  // RFC 8201 4
-    const std::size_t mtu =
-        defended(Defence::PathMtuFloor) ? std::max(error.mtu, least) : error.mtu;
+    const bool v4 = tuple_.local.address.is_v4();
+    if (!v4 && error.mtu < 1280) {  // RFC 8201 4: must discard it
+      context.counters.add(Counter::EstabPmtuIgnored);
+      return false;
+    }
+    const auto least = static_cast<std::size_t>(context.tuning.min_pmtu);
+    const bool bounded = v4 && defended(Defence::PathMtuFloor);
+    const std::size_t mtu = bounded ? std::max(error.mtu, least) : error.mtu;
     if (mtu >= path_.mtu) {
       context.counters.add(Counter::EstabPmtuIgnored);
       return false;

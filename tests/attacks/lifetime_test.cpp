@@ -39,7 +39,7 @@ class Wild {
   }
   void live(int steps) {
     for (int i = 0; i < steps; ++i) {
-      if (sockets_.size() < 12) open_one();
+      open_one();
       pair_.run(std::chrono::milliseconds(random_.below(40)));
     }
     for (auto& s : sockets_) s.reset();
@@ -57,7 +57,13 @@ class Wild {
   }
 
  private:
+  std::size_t open_count() const {
+    std::size_t n = 0;
+    for (const auto& s : sockets_) n += s && s->is_open() ? 1 : 0;
+    return n;
+  }
   void open_one() {
+    if (open_count() >= 12) return;
     ConnectOptions options;
     options.nonblocking = true;
     auto s = Socket::connect(pair_.left(), socket::endpoint("10.0.0.2:80"), options);
