@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/siphash.h"
+#include "base/token_bucket.h"
 #include "stack/stack.h"
 #include "stack/syn_table.h"
 
@@ -23,6 +24,9 @@ struct Listener {
   Instant since{};
   SynQueue syn_queue;
   std::deque<ConnectionId> accept_queue;  // handshakes done, accept() not yet called
+
+  Instant last_cookie = kNever;  // when the last SYN cookie was sent; kNever: none yet
+  TokenBucket overflow_events;   // a flood must not wash everything else out of the event log
 
   // Linux: "qlen > backlog", so that a backlog of 0 still takes one.
   bool accept_queue_full() const { return accept_queue.size() > backlog; }
