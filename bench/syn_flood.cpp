@@ -227,7 +227,6 @@ void Flood::report(double seconds) const {
     echoed += c.echoed ? 1u : 0u;
   }
   const auto line = [](const char* key, auto value) { fmt::print("{} {}\n", key, value); };
-  const auto count = [&](Counter c) { line(counter_name(c).data(), server_->counters()[c]); };
   const auto sent = static_cast<double>(sent_);
   line("syns", sent_);
   line("answers", answers_);
@@ -241,13 +240,9 @@ void Flood::report(double seconds) const {
   line("allocations_per_syn", fmt::format("{:.3f}", static_cast<double>(allocated_) / sent));
   line("syn_records", server_->totals().syn_records);
   line("table_bytes", server_->totals().table_bytes);
-  for (const Counter c :
-       {Counter::TcpExtSyncookiesSent, Counter::TcpExtSyncookiesRecv,
-        Counter::TcpExtSyncookiesFailed, Counter::TcpExtTCPReqQFullDoCookies,
-        Counter::TcpExtTCPReqQFullDrop, Counter::TcpExtListenOverflows, Counter::TcpExtListenDrops,
-        Counter::EstabSynAckLimited, Counter::EstabSynRecvPruned, Counter::TcpPassiveOpens,
-        Counter::EstabLinkSendDropped}) {
-    count(c);
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    const auto c = static_cast<Counter>(i);
+    if (server_->counters()[c] != 0) line(counter_name(c).data(), server_->counters()[c]);
   }
 }
 
