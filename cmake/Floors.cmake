@@ -6,11 +6,12 @@ if(NOT EXISTS ${ESTAB_EMPTY})
   file(WRITE ${ESTAB_EMPTY} "")
 endif()
 
-# estab_floor(TARGET FLOOR...): TARGET gets the sources of these floors, without their tests.
+# estab_floor(TARGET FLOOR...): TARGET gets the sources of these floors, without their tests
+# and without what is a shared object of its own.
 function(estab_floor target)
   foreach(floor ${ARGN})
     file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${floor}/*.cpp)
-    list(FILTER found EXCLUDE REGEX "_test\\.cpp$")
+    list(FILTER found EXCLUDE REGEX "_test\\.cpp$|_so/")
     if(found)
       target_sources(${target} PRIVATE ${found})
     endif()

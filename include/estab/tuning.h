@@ -22,7 +22,7 @@ namespace estab {
   X(tcp_synack_retries,       count,        5,     0,      255, "SYN,ACKs repeated before a half-open connection is forgotten") \
   X(tcp_max_syn_backlog,      count,     2048,     1,  1048576, "half-open connections a listener keeps at most") \
   X(somaxconn,                count,     4096,     1,    65535, "the most that listen(backlog) can ask for") \
-  X(tcp_syncookies,           choice,       1,     0,        2, "0 never, 1 when the SYN queue is full, 2 always; not built yet: a full queue drops") \
+  X(tcp_syncookies,           choice,       1,     0,        2, "SYN cookies (RFC 4987): 0 never, 1 when the SYN queue is full, 2 always") \
   X(tcp_abort_on_overflow,    flag,         0,     0,        1, "answer a final ACK that finds the accept queue full with RST instead of silence") \
   X(tcp_timestamps,           choice,       1,     0,        2, "RFC 7323 timestamps: 0 off, 1 on with a random offset for each peer, 2 on without") \
   X(tcp_window_scaling,       flag,         1,     0,        1, "RFC 7323 window scaling") \
@@ -76,6 +76,8 @@ namespace estab {
   /* attack limits */ \
   X(tcp_invalid_ratelimit,    milliseconds, 500,   0,    60000, "least time between two answers to unacceptable segments of one connection") \
   X(tcp_challenge_ack_limit,  per_second, 1000,    0, 2147483647, "challenge ACKs of the whole stack, jittered so that nobody can count them") \
+  X(tcp_synack_ratelimit,     per_second, 2147483647, 0, 2147483647, "unanswered SYN,ACKs, whole stack; a bound here lets a flood from everywhere lock everybody out") \
+  X(tcp_synack_ratelimit_prefix, per_second, 10000, 0, 2147483647, "unanswered SYN,ACKs, per /24 or /64: what forged SYNs can make us throw at one victim") \
   X(tcp_rst_ratelimit,        per_second, 1000,    0, 2147483647, "RSTs to strangers, whole stack") \
   X(tcp_rst_ratelimit_prefix, per_second,  100,    0, 2147483647, "RSTs to strangers, per /24 or /64") \
   X(icmp_ratelimit,           per_second,  1000,   0, 2147483647, "ICMP answers, whole stack") \

@@ -21,6 +21,7 @@ namespace estab {
   X(CookieSecret)          /* the cookie is a keyed hash */ \
   X(CookieWhenAsked)       /* a cookie counts only where some were given out lately */ \
   X(CookieOptions)         /* window scale, SACK and ECN survive in the timestamp */ \
+  X(SynAckRate)            /* unanswered SYN,ACKs have a rate for each prefix */ \
   X(ResetRate)             /* RSTs to strangers have a rate, for each prefix and in all */ \
   X(OwnAddressOutside)     /* our own address is no source from outside */ \
   X(ExactReset)            /* a RST counts at RCV.NXT alone */ \

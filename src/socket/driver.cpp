@@ -55,6 +55,8 @@ Driver::~Driver() {
 
 Instant Driver::now() const { return std::max(clock_ ? clock_() : dev::now(), last_now_); }
 
+Instant Driver::clock() const { return pacer_ != nullptr ? pacer_->now() : dev::now(); }
+
 Instant Driver::next_event() const {
   Instant next = next_step_.value_or(kNever);
   if (!timers_.empty()) next = std::min(next, timers_.begin()->first.first);
@@ -280,6 +282,10 @@ void Driver::leave(Waiter& waiter) {
 }
 
 bool Driver::wait(Lock& lock, Waiter& waiter, Deadline deadline) {
+  if (pacer_ != nullptr) {
+    pacer_->wait(lock, waiter, deadline);
+    return waiter.woken();
+  }
   enter(waiter);
   const auto goes_on = [&] {
     return !waiter.woken() && (deadline == kNever || dev::now() < deadline);

@@ -26,7 +26,7 @@
 namespace estab::socket {
 
 using Lock = std::unique_lock<std::mutex>;
-// When a blocking call gives up, at dev::now(); kNever: it does not.
+// When a blocking call gives up, at Driver::clock(); kNever: it does not.
 using Deadline = Instant;
 using Call = std::function<void()>;
 
@@ -39,6 +39,15 @@ class Driven {
   // The next callback that a step made due; empty: none. It is called without the mutex.
   virtual Call next_call() = 0;
   virtual bool has_calls() const = 0;
+};
+
+// Lets threads wait in a time that is not the system's (src/lab/virtual_host.h).
+class Pacer {
+ public:
+  virtual ~Pacer() = default;
+  virtual Instant now() const = 0;
+  // Until the waiter is woken, the deadline has come, or nothing can ever happen any more.
+  virtual void wait(Lock& lock, Waiter& waiter, Deadline deadline) = 0;
 };
 
 class Driver {
@@ -62,6 +71,9 @@ class Driver {
   // After a call that changed something: sends what it caused, now or at the driver's next step.
   void flush(Lock& lock);
   Instant now() const;  // never goes back
+  // Blocking calls count their time by the pacer, who outlives the driver, instead of dev::now().
+  void set_pacer(Pacer* pacer) { pacer_ = pacer; }
+  Instant clock() const;  // what the deadlines of blocking calls mean
 
   // --- waiting
   // -------------------------------------------------------------------------------------- Until
@@ -107,6 +119,7 @@ class Driver {
   std::mutex& mutex_;
   Driven& driven_;
   std::function<Instant()> clock_;  // empty: dev::now()
+  Pacer* pacer_ = nullptr;
   std::unique_ptr<dev::Loop> loop_;
 
   std::thread::id driver_;    // none: nobody drives

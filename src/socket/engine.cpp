@@ -23,10 +23,6 @@ std::size_t state_file_size(const Tuning& tuning) {
 
 }  // namespace
 
-Deadline deadline_after(Duration timeout) {
-  return timeout <= Duration::zero() ? kNever : dev::now() + timeout;
-}
-
 tl::expected<std::shared_ptr<Engine>, std::string> Engine::create(StackOptions options) {
   std::shared_ptr<Engine> engine(new Engine);
   if (auto wrong = engine->assemble(std::move(options))) return tl::unexpected(*wrong);

@@ -150,6 +150,10 @@ class Engine : private Driven {
   State state_of(const Entry& entry) const;
   Readiness readiness_of(const Entry& entry) const;
 
+  // When a call with this timeout (0: none) gives up.
+  Deadline deadline_after(Duration timeout) const {
+    return timeout <= Duration::zero() ? kNever : driver_->clock() + timeout;
+  }
   // Attempts until it is not EAGAIN, until the deadline has come (EAGAIN), or the socket is gone.
   template <class T, class Attempt>
   Result<T> repeat(Lock& lock, SocketId id, Deadline deadline, Attempt&& attempt);
@@ -171,8 +175,6 @@ class Engine : private Driven {
   bool shut_down_ = false;
 };
 
-// When a call with this timeout (0: none) gives up.
-Deadline deadline_after(Duration timeout);
 inline constexpr Deadline kAtOnce{};
 
 template <class T, class Attempt>

@@ -183,7 +183,7 @@ Result<void> Engine::abort(SocketId id) {
 // SO_LINGER with a time: until all is acknowledged, our FIN included, or the time is over. It waits
 // in non-blocking mode as well (inet_release()).
 void Engine::wait_lingering(Lock& lock, SocketId id) {
-  const Deadline deadline = dev::now() + find(id)->options.linger_time;
+  const Deadline deadline = driver_->clock() + find(id)->options.linger_time;
   lingering_.push_back(id);
   (void)repeat<int>(lock, id, deadline, [&](Entry& entry) -> Result<int> {
     const State state = state_of(entry);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "dev/clock.h"
 #include "estab/posix.h"
 
 namespace estab::socket {
@@ -153,20 +152,27 @@ std::size_t Epoll::collect(std::span<epoll_event> events) {
   return count;
 }
 
-int Epoll::wait(std::span<epoll_event> events, Deadline deadline) {
+Engines Epoll::engines() const {
+  Engines engines;
+  {
+    const std::lock_guard held(mutex_);
+    for (const auto& [engine, count] : engines_) engines.push_back(engine);
+  }
+  wait_somewhere(engines);
+  return engines;
+}
+
+int Epoll::wait(std::span<epoll_event> events, int timeout_ms) {
+  const Deadline deadline = deadline_of(engines(), timeout_ms);
   for (;;) {
-    Engines engines;
-    {
-      const std::lock_guard held(mutex_);
-      for (const auto& [engine, count] : engines_) engines.push_back(engine);
-    }
+    const Engines engines = this->engines();
     Waiter waiter(waiter_descriptor(engines));
     {
       const std::lock_guard held(mutex_);
       waiters_.push_back(&waiter);
     }
     const std::size_t count = collect(events);
-    const bool over = deadline != kNever && dev::now() >= deadline;
+    const bool over = deadline != kNever && clock_of(engines) >= deadline;
     if (count == 0 && !over) wait_many(engines, waiter, deadline);
     {
       const std::lock_guard held(mutex_);
@@ -232,7 +238,7 @@ int estab_epoll_wait(int epoll_fd, epoll_event* events, int capacity, int timeou
   if (events == nullptr) return refuse(EFAULT);
   const FileRef epoll = find_epoll(epoll_fd);
   if (epoll == nullptr) return -1;
-  return epoll->epoll->wait({events, static_cast<std::size_t>(capacity)}, deadline_of(timeout_ms));
+  return epoll->epoll->wait({events, static_cast<std::size_t>(capacity)}, timeout_ms);
 }
 
 }  // extern "C"

@@ -23,7 +23,7 @@ class Epoll : public Observer {
   Result<void> add(int fd, const FileRef& file, const epoll_event& event);
   Result<void> modify(int fd, const epoll_event& event);
   Result<void> remove(int fd);
-  int wait(std::span<epoll_event> events, Deadline deadline);
+  int wait(std::span<epoll_event> events, int timeout_ms);
   void close();  // lets go of all sockets
 
   void on_change(std::uint64_t key) override;
@@ -38,11 +38,12 @@ class Epoll : public Observer {
     bool armed = true;  // a one-shot one fires once
   };
   void push(int fd, Item& item);  // to the candidates; wakes who waits
+  Engines engines() const;
   std::size_t collect(std::span<epoll_event> events);
   void count_engine(const std::shared_ptr<Engine>& engine, int by);
   bool report(int fd, std::uint64_t key, std::uint32_t bits, epoll_event& to);
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::unordered_map<int, Item> items_;
   std::unordered_map<std::uint64_t, int> by_key_;
   std::vector<std::pair<std::shared_ptr<Engine>, int>> engines_;  // with how many items of each

@@ -4,7 +4,6 @@
 #include <span>
 #include <vector>
 
-#include "dev/clock.h"
 #include "estab/posix.h"
 #include "socket/posix_table.h"
 #include "socket/wait_many.h"
@@ -21,6 +20,7 @@ class PollCall {
       if (files_[i] && files_[i]->epoll) files_[i] = nullptr;  // only sockets are polled
       if (files_[i]) add_engine(engines_, files_[i]->engine);
     }
+    wait_somewhere(engines_);
   }
 
   // How many descriptors have something to tell; their revents are set.
@@ -33,13 +33,14 @@ class PollCall {
     return count;
   }
 
-  int wait(Deadline deadline) {
+  int wait(int timeout_ms) {
+    const Deadline deadline = deadline_of(engines_, timeout_ms);
     Waiter waiter(waiter_descriptor(engines_));
     for_each_socket(
         [&](const File& f, const Lock& held) { f.engine->add_waiter(held, f.id, waiter); });
     int count = 0;
     while ((count = check()) == 0) {
-      if (deadline != kNever && dev::now() >= deadline) break;
+      if (deadline != kNever && clock_of(engines_) >= deadline) break;
       wait_many(engines_, waiter, deadline);
       waiter.reset();
     }
@@ -83,5 +84,5 @@ extern "C" int estab_poll(pollfd* fds, nfds_t count, int timeout_ms) {
   PollCall call({fds, count});
   const int ready = call.check();
   if (ready != 0 || timeout_ms == 0) return ready;
-  return call.wait(deadline_of(timeout_ms));
+  return call.wait(timeout_ms);
 }

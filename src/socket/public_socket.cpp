@@ -112,7 +112,7 @@ Result<Socket> Socket::connect(Stack& stack, const Endpoint& remote,
   if (prepared && options.local) prepared = engine->bind(id, *options.local);
   if (!prepared) return tl::unexpected(prepared.error());
   std::optional<socket::Deadline> deadline;
-  if (options.timeout) deadline = dev::now() + *options.timeout;
+  if (options.timeout) deadline = engine->driver().clock() + *options.timeout;
   if (options.nonblocking) {
     (void)engine->set_nonblocking(id, true);
     deadline = socket::kAtOnce;

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "dev/clock.h"
+#include "socket/posix_table.h"
 
 namespace estab::socket {
 namespace {
@@ -34,13 +35,22 @@ std::uint32_t poll_bits(Readiness r) {
   return bits;
 }
 
-Deadline deadline_of(int timeout_ms) {
+Instant clock_of(const Engines& engines) {
+  return engines.size() == 1 ? engines.front()->driver().clock() : dev::now();
+}
+
+Deadline deadline_of(const Engines& engines, int timeout_ms) {
   if (timeout_ms < 0) return kNever;
-  return timeout_ms == 0 ? kAtOnce : dev::now() + std::chrono::milliseconds(timeout_ms);
+  return timeout_ms == 0 ? kAtOnce : clock_of(engines) + std::chrono::milliseconds(timeout_ms);
 }
 
 void add_engine(Engines& engines, const std::shared_ptr<Engine>& engine) {
   if (std::find(engines.begin(), engines.end(), engine) == engines.end()) engines.push_back(engine);
+}
+
+void wait_somewhere(Engines& engines) {
+  if (!engines.empty()) return;
+  if (auto engine = current_engine()) engines.push_back(std::move(engine));
 }
 
 int waiter_descriptor(const Engines& engines) {

@@ -5,6 +5,7 @@
 
 #include "base/defence.h"
 #include "estab/tuning.h"
+#include "tcp/settings.h"
 #include "wire/segment.h"
 
 namespace estab::tcp {
@@ -27,6 +28,11 @@ inline std::uint16_t peer_mss_of(const wire::Segment& syn, const Tuning& tuning)
   const std::uint16_t told = syn.options.mss.value_or(assumed);
   if (!defended(Defence::MssFloor)) return told;
   return std::max(told, static_cast<std::uint16_t>(tuning.tcp_min_snd_mss));
+}
+
+// The window of a SYN,ACK, in bytes: it is never scaled (RFC 7323 2.2).
+inline std::uint32_t offered_window(const Settings& settings) {
+  return static_cast<std::uint32_t>(std::min<std::size_t>(settings.receive_buffer, 65535));
 }
 
 // RFC 7323 2.3: the smallest shift that lets the largest buffer fit into 16 bits; at most 14.

@@ -53,7 +53,7 @@ SynRecord make_syn_record(const wire::Segment& syn, const SynParameters& with, C
   r.our_mss = with.our_mss;
   r.peer_mss = peer_mss_of(syn, tuning);
   r.peer_window = syn.window;  // RFC 7323 2.2: the window of a SYN is never scaled
-  r.rcv_wnd = static_cast<std::uint32_t>(std::min<std::size_t>(settings.receive_buffer, 65535));
+  r.rcv_wnd = offered_window(settings);
   r.tos = settings.tos;
   if (tuning.tcp_window_scaling != 0 && syn.options.window_scale) {
     r.wscale_ok = true;
