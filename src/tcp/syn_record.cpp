@@ -26,8 +26,7 @@ bool may_answer(SynRecord& r, Context& context) {
   return yes;
 }
 
-void acknowledge(SynRecord& r, Context& context) {
-  if (!may_answer(r, context)) return;
+void send_ack(SynRecord& r, Context& context) {
   wire::Segment a = make_segment(r.tuple, kAck, WireSeq{r.iss.value + 1}, WireSeq{r.irs.value + 1},
                                  context.tuning);
   a.window = static_cast<std::uint16_t>(std::min(r.rcv_wnd >> r.rcv_wnd_shift, 0xffffu));
@@ -37,6 +36,18 @@ void acknowledge(SynRecord& r, Context& context) {
         wire::Timestamps{timestamp_clock(context.now) + r.ts_offset, r.ts_recent};
   }
   push(std::move(a), context);
+}
+
+void acknowledge(SynRecord& r, Context& context) {
+  if (may_answer(r, context)) send_ack(r, context);
+}
+
+// RFC 5961. The record's own limit comes first: one that is hammered must not use up what the whole
+// stack has (CVE-2016-5696's class).
+void challenge(SynRecord& r, Context& context) {
+  if (!may_answer(r, context) || !challenge_allowed(context)) return;
+  context.counters.add(Counter::TcpExtTCPChallengeACK);
+  send_ack(r, context);
 }
 
 }  // namespace
@@ -109,8 +120,7 @@ SynVerdict on_segment(SynRecord& r, const wire::Segment& s, Context& context) {
     case Check::Listen:
       return SynVerdict::Remove;  // arrow 5; 3.10.7.4 fourth
     case Check::Challenge:
-      context.counters.add(Counter::TcpExtTCPChallengeACK);
-      if (challenge_allowed(context)) acknowledge(r, context);
+      challenge(r, context);
       return SynVerdict::Drop;
     case Check::Unacceptable:
       acknowledge(r, context);

@@ -61,6 +61,22 @@ ATTACK(Observer, a10_one_connection_cannot_drain_the_budget, ChallengeLimit) {
   EXPECT_THAT(s.count(Counter::TcpExtTCPACKSkippedChallenge), counted(998));
 }
 
+// Nor does a TIME-WAIT record: what it does not answer costs the others nothing.
+ATTACK(Observer, a10_one_record_cannot_drain_the_budget, ChallengeLimit) {
+  Scene s;
+  const auto l = s.listen(80);
+  const Pair v = s.accepted(l, 80);
+  Pair closed = s.accepted(l, 80, 5001);
+  s.bring_to_time_wait(closed);
+  for (int i = 0; i < 2000; ++i) {
+    s.give(forged(closed, kAck, closed.peer.seq, closed.peer.ack + 1000));
+  }
+  s.take();
+  s.give(forged(v, kRst, v.peer.seq + 100, 0));
+  EXPECT_EQ(s.take().size(), 1u);  // a genuine peer who has lost his place gets his answer
+  EXPECT_THAT(s.count(Counter::TcpExtTCPACKSkippedTimeWait), counted(1900));
+}
+
 // --- 11: ports ----------------------------------------------------------------------------------
 
 std::uint16_t port_towards(Scene& s, const Endpoint& remote) {

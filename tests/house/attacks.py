@@ -7,6 +7,7 @@ test that takes it away.
     attacks.py --self-test  feed the check with tables that lack something
 """
 
+import json
 import re
 
 import source
@@ -84,6 +85,10 @@ def check(root):
             found.append(f"{DEFENCES}: {defence} is asked about nowhere")
         if defence not in tests.values():
             found.append(f"{DEFENCES}: no test takes {defence} away")
+    presets = root / "CMakePresets.json"
+    for preset in json.loads(presets.read_text())["configurePresets"] if presets.exists() else []:
+        if preset["name"] == "release" and "ESTAB_SWITCHABLE_DEFENCES" in preset.get("cacheVariables", {}):
+            found.append("CMakePresets.json: release is a product and lets defences be taken away")
     return found
 
 
@@ -124,6 +129,8 @@ def self_test():
     two = {DEFENCES: "#define D(X) \\\n  X(Dx) \\\n  X(Unasked)\n"}
     test.expect("a defence that the code does not ask", tree(**two), "Unasked is asked about nowhere")
     test.expect("a defence without a test", tree(**two), "no test takes Unasked away")
+    presets = '{"configurePresets": [{"name": "release", "cacheVariables": {"ESTAB_SWITCHABLE_DEFENCES": "ON"}}]}'
+    test.expect("a product that can be disarmed", tree(**{"CMakePresets.json": presets}), "release is a product")
     return test.end()
 
 
