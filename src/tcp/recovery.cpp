@@ -69,7 +69,6 @@ void Connection::enter_recovery(Context& context) {
   high_rxt_ = snd_una_;
   dup_limit_ = (in_flight() + effective_mss() - 1) / effective_mss();
   congestion_.on_congestion(in_flight(), effective_mss());
-  timing_ = false;
   context.counters.add(sack_ok_ ? Counter::TcpExtTCPSackRecovery : Counter::TcpExtTCPRenoRecovery);
 }
 
@@ -81,7 +80,6 @@ void Connection::mark_all_lost() {
   high_rxt_ = snd_una_;
   recovery_point_ = snd_nxt_;
   dup_acks_ = 0;
-  timing_ = false;
 }
 
 }  // namespace estab::tcp
