@@ -35,32 +35,53 @@ class IpAddress {
   // "10.0.0.1", "fe80::1", "::ffff:10.0.0.1" (which is 10.0.0.1); no scope suffix.
   static std::optional<IpAddress> parse(std::string_view text);
 
-  constexpr bool is_v4() const {
-    for (int i = 0; i < 10; ++i) {
-      if (bytes_[i] != 0) return false;
-    }
-    return bytes_[10] == 0xff && bytes_[11] == 0xff;
-  }
+  constexpr bool is_v4() const { return high() == 0 && low() >> 32 == 0xffff; }
   constexpr bool is_v6() const { return !is_v4(); }
   constexpr std::uint32_t v4_value() const {  // host order; meaningful when is_v4()
-    return std::uint32_t{bytes_[12]} << 24 | std::uint32_t{bytes_[13]} << 16 |
-           std::uint32_t{bytes_[14]} << 8 | bytes_[15];
+    return static_cast<std::uint32_t>(low());
   }
   constexpr const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
 
-  bool is_any() const;        // 0.0.0.0 or ::
-  bool is_loopback() const;   // 127.0.0.0/8 or ::1
-  bool is_multicast() const;  // 224.0.0.0/4 or ff00::/8
-  bool is_broadcast() const;  // 255.255.255.255
+  constexpr bool is_any() const {  // 0.0.0.0 or ::
+    return high() == 0 && (low() == 0 || low() == std::uint64_t{0xffff} << 32);
+  }
+  constexpr bool is_loopback() const {  // 127.0.0.0/8 or ::1
+    return is_v4() ? v4_value() >> 24 == 127 : high() == 0 && low() == 1;
+  }
+  constexpr bool is_multicast() const {  // 224.0.0.0/4 or ff00::/8
+    return is_v4() ? v4_value() >> 28 == 0xe : bytes_[0] == 0xff;
+  }
+  constexpr bool is_broadcast() const {  // 255.255.255.255
+    return is_v4() && v4_value() == 0xffffffff;
+  }
   bool is_link_local() const;
   // Usable as the source or destination of a TCP connection (RFC 1122 3.2.1.3, MUST-46, MUST-63):
   // not any, multicast, broadcast, class E or 0.0.0.0/8.
-  bool is_unicast() const;
+  constexpr bool is_unicast() const {
+    if (is_v6()) return !is_any() && !is_multicast();
+    const std::uint32_t first = v4_value() >> 24;
+    return first != 0 && first < 224;  // 0/8 "this network", 224/4 multicast, 240/4 class E
+  }
+
+  // The two halves as numbers: a comparison is one of two words, for each packet several times.
+  constexpr std::uint64_t high() const { return word(0); }
+  constexpr std::uint64_t low() const { return word(8); }
 
   std::string to_string() const;
-  friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    return a.low() == b.low() && a.high() == b.high();
+  }
+  friend constexpr std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
+    return a.high() != b.high() ? a.high() <=> b.high() : a.low() <=> b.low();
+  }
 
  private:
+  constexpr std::uint64_t word(std::size_t at) const {  // one load and a byte swap
+    const std::uint8_t* b = bytes_.data() + at;
+    return std::uint64_t{b[0]} << 56 | std::uint64_t{b[1]} << 48 | std::uint64_t{b[2]} << 40 |
+           std::uint64_t{b[3]} << 32 | std::uint64_t{b[4]} << 24 | std::uint64_t{b[5]} << 16 |
+           std::uint64_t{b[6]} << 8 | b[7];
+  }
   std::array<std::uint8_t, 16> bytes_{};
 };
 

@@ -91,7 +91,12 @@ namespace estab {
   X(TcpExtListenOverflows,         "final ACKs that found the accept queue full") \
   X(TcpExtListenDrops,             "SYNs and final ACKs a listener dropped, for any reason") \
   X(TcpExtTCPReqQFullDrop,         "SYNs dropped because the SYN queue was full") \
-  X(TcpExtTCPReqQFullDoCookies,    "SYN cookies sent because the SYN queue was full") \
+  X(TcpExtTCPReqQFullDoCookies,    "SYNs answered by a cookie: the SYN queue was full, or tcp_syncookies is 2") \
+  X(TcpExtSyncookiesSent,          "SYN cookies sent") \
+  X(TcpExtSyncookiesRecv,          "final ACKs that brought a good SYN cookie back") \
+  X(TcpExtSyncookiesFailed,        "ACKs that came while cookies were out, and carried none of ours or an old one") \
+  X(EstabSynAckLimited,            "SYNs dropped because their prefix or the stack had too many unanswered SYN,ACKs") \
+  X(EstabSynRecvPruned,            "half-open connections given up early to make room in the SYN queue") \
   X(TcpExtTCPSynRetrans,           "SYNs and SYN,ACKs retransmitted") \
   X(TcpExtTCPTimeWaitOverflow,     "TIME-WAIT records not kept because of tcp_max_tw_buckets") \
   X(TcpExtTCPDeferAcceptDrop,      "final ACKs without data that TCP_DEFER_ACCEPT ignored") \
@@ -121,6 +126,7 @@ namespace estab {
   X(TcpExtTCPOFOQueue,             "segments queued out of order") \
   X(TcpExtTCPOFODrop,              "out-of-order segments dropped at the bound of pieces or bytes") \
   X(TcpExtTCPOFOMerge,             "out-of-order segments that overlapped what was queued") \
+  X(TcpExtOfoPruned,               "out-of-order queues dropped because tcp_mem was used up") \
   X(TcpExtTCPRcvQDrop,             "segments dropped because the receive buffer was full") \
   X(TcpExtTCPZeroWindowDrop,       "segments dropped because the window was zero") \
   X(TcpExtTCPToZeroWindowAdv,      "times the window we offer closed") \

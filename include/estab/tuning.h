@@ -22,7 +22,7 @@ namespace estab {
   X(tcp_synack_retries,       count,        5,     0,      255, "SYN,ACKs repeated before a half-open connection is forgotten") \
   X(tcp_max_syn_backlog,      count,     2048,     1,  1048576, "half-open connections a listener keeps at most") \
   X(somaxconn,                count,     4096,     1,    65535, "the most that listen(backlog) can ask for") \
-  X(tcp_syncookies,           choice,       1,     0,        2, "0 never, 1 when the SYN queue is full, 2 always; not built yet: a full queue drops") \
+  X(tcp_syncookies,           choice,       1,     0,        2, "SYN cookies (RFC 4987): 0 never, 1 when the SYN queue is full, 2 always") \
   X(tcp_abort_on_overflow,    flag,         0,     0,        1, "answer a final ACK that finds the accept queue full with RST instead of silence") \
   X(tcp_timestamps,           choice,       1,     0,        2, "RFC 7323 timestamps: 0 off, 1 on with a random offset for each peer, 2 on without") \
   X(tcp_timestamps_required,  flag,         0,     0,        1, "drop what lacks an agreed timestamp, as RFC 7323 3.2 advises; 0: take it, as Linux does, for middleboxes strip them") \
@@ -70,6 +70,7 @@ namespace estab {
   X(tcp_wmem_default,         bytes,    87380,  4608, 1073741824, "send buffer of a socket") \
   X(tcp_wmem_max,             bytes,  4194304,  4608, 1073741824, "largest send buffer") \
   X(tcp_mem,                  bytes, 1073741824, 65536, 1099511627776, "payload memory of the whole stack; past it new work is refused with ENOBUFS") \
+  X(tcp_stall_limit,          seconds,     60,     1,   864000, "past tcp_mem, a connection whose peer has taken no segment of its data for this long is reset (RFC 6429)") \
   X(tcp_notsent_lowat,        bytes, 4294967295, 0, 4294967295, "unsent bytes above which a socket is not writable") \
   X(tcp_max_reordering_pieces, count,    1024,     1,    65536, "out-of-order pieces a connection keeps (SegmentSmack)") \
   X(max_connections,          count,  1048576,     1, 16777216, "full connections at most") \
@@ -77,6 +78,8 @@ namespace estab {
   /* attack limits */ \
   X(tcp_invalid_ratelimit,    milliseconds, 500,   0,    60000, "least time between two answers to unacceptable segments of one connection") \
   X(tcp_challenge_ack_limit,  per_second, 1000,    0, 2147483647, "challenge ACKs of the whole stack, jittered so that nobody can count them") \
+  X(tcp_synack_ratelimit,     per_second, 2147483647, 0, 2147483647, "unanswered SYN,ACKs, whole stack; a bound here lets a flood from everywhere lock everybody out") \
+  X(tcp_synack_ratelimit_prefix, per_second, 10000, 0, 2147483647, "unanswered SYN,ACKs, per /24 or /64: what forged SYNs can make us throw at one victim") \
   X(tcp_rst_ratelimit,        per_second, 1000,    0, 2147483647, "RSTs to strangers, whole stack") \
   X(tcp_rst_ratelimit_prefix, per_second,  100,    0, 2147483647, "RSTs to strangers, per /24 or /64") \
   X(icmp_ratelimit,           per_second,  1000,   0, 2147483647, "ICMP answers, whole stack") \

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 namespace estab {
 namespace {
@@ -48,29 +47,9 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   return std::nullopt;
 }
 
-bool IpAddress::is_any() const { return *this == any_v4() || *this == any_v6(); }
-
-bool IpAddress::is_loopback() const {
-  if (is_v4()) return v4_value() >> 24 == 127;
-  return std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto b) { return b == 0; }) &&
-         bytes_[15] == 1;
-}
-
-bool IpAddress::is_multicast() const {
-  return is_v4() ? v4_value() >> 28 == 0xe : bytes_[0] == 0xff;
-}
-
-bool IpAddress::is_broadcast() const { return is_v4() && v4_value() == 0xffffffff; }
-
 bool IpAddress::is_link_local() const {
   if (is_v4()) return v4_value() >> 16 == 0xa9fe;       // 169.254.0.0/16, RFC 3927
   return bytes_[0] == 0xfe && (bytes_[1] >> 6) == 0x2;  // fe80::/10, RFC 4291 2.5.6
-}
-
-bool IpAddress::is_unicast() const {
-  if (is_v6()) return !is_any() && !is_multicast();
-  const std::uint32_t first = v4_value() >> 24;
-  return first != 0 && first < 224;  // 0/8 "this network", 224/4 multicast, 240/4 class E
 }
 
 std::string IpAddress::to_string() const {
@@ -104,10 +83,10 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
 bool Prefix::contains(const IpAddress& a) const {
   if (a.is_v4() != address.is_v4()) return false;
   const int bits = std::clamp(length, 0, address.is_v4() ? 32 : 128) + (address.is_v4() ? 96 : 0);
-  const auto whole = static_cast<std::size_t>(bits / 8);
-  if (std::memcmp(address.bytes().data(), a.bytes().data(), whole) != 0) return false;
-  if (bits % 8 == 0) return true;
-  return (address.bytes()[whole] ^ a.bytes()[whole]) >> (8 - bits % 8) == 0;
+  const auto differ = [](std::uint64_t one, std::uint64_t other, int kept) {
+    return kept > 0 && (one ^ other) >> (64 - std::min(kept, 64)) != 0;
+  };
+  return !differ(a.high(), address.high(), bits) && !differ(a.low(), address.low(), bits - 64);
 }
 
 std::string Prefix::to_string() const { return fmt::format("{}/{}", address.to_string(), length); }

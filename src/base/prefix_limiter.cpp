@@ -36,4 +36,12 @@ Allowance PrefixLimiter::allow(Instant now, const IpAddress& remote, Rate stack,
   return Allowance::kAllowed;
 }
 
+void PrefixLimiter::give_back(const IpAddress& remote) {
+  const std::uint64_t hash = prefix_hash(key_, remote);
+  for (Entry& e : rows_[hash & (rows_.size() - 1)]) {
+    if (e.prefix == hash) e.bucket.give_back();
+  }
+  stack_.give_back();
+}
+
 }  // namespace estab

@@ -34,6 +34,10 @@ class PrefixLimiter {
   // does not use up the stack's tokens. Both limits are jittered (token_bucket.h).
   Allowance allow(Instant now, const IpAddress& remote, Rate stack, Rate prefix, Random& jitter);
 
+  // The remote has proved that it is there: what its answer took is given back, so that the limits
+  // bound answers to forged addresses alone.
+  void give_back(const IpAddress& remote);
+
   std::size_t bytes() const { return rows_.capacity() * sizeof(Row); }
 
  private:

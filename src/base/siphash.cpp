@@ -8,10 +8,10 @@
 namespace estab {
 namespace {
 
-std::uint64_t load_le64(const std::uint8_t* from, std::size_t count) {
-  std::uint64_t v = 0;
-  for (std::size_t i = 0; i < count; ++i) v |= std::uint64_t{from[i]} << (8 * i);
-  return v;
+std::uint64_t load_le64(const std::uint8_t* b) {  // one load
+  return std::uint64_t{b[0]} | std::uint64_t{b[1]} << 8 | std::uint64_t{b[2]} << 16 |
+         std::uint64_t{b[3]} << 24 | std::uint64_t{b[4]} << 32 | std::uint64_t{b[5]} << 40 |
+         std::uint64_t{b[6]} << 48 | std::uint64_t{b[7]} << 56;
 }
 
 struct SipState {
@@ -53,21 +53,32 @@ struct SipState {
 std::uint64_t siphash(const SipKey& key, Bytes message) {
   SipState state(key);
   const std::size_t whole = message.size() / 8 * 8;
-  for (std::size_t i = 0; i < whole; i += 8) state.absorb(load_le64(message.data() + i, 8));
-  const std::uint64_t length = std::uint64_t{message.size()} << 56;
-  state.absorb(length | load_le64(message.data() + whole, message.size() - whole));
+  for (std::size_t i = 0; i < whole; i += 8) state.absorb(load_le64(message.data() + i));
+  std::uint64_t last = std::uint64_t{message.size()} << 56;
+  for (std::size_t i = whole; i < message.size(); ++i) {
+    last |= std::uint64_t{message[i]} << (8 * (i - whole));
+  }
+  state.absorb(last);
   return state.finish();
 }
 
+// The 36 bytes address, port, address, port, in network byte order, without going through memory:
+// each segment needs this once at least.
 std::uint64_t siphash(const SipKey& key, const FourTuple& tuple) {
-  std::array<std::uint8_t, 36> message;
-  std::uint8_t* to = message.data();
-  for (const Endpoint* end : {&tuple.local, &tuple.remote}) {
-    to = std::copy(end->address.bytes().begin(), end->address.bytes().end(), to);
-    store_be16(to, end->port.value);
-    to += 2;
-  }
-  return siphash(key, message);
+  const auto swapped = [](Port p) {
+    return std::uint64_t{p.value} >> 8 | (std::uint64_t{p.value} & 0xff) << 8;
+  };
+  const std::uint8_t* local = tuple.local.address.bytes().data();
+  const std::uint8_t* remote = tuple.remote.address.bytes().data();
+  const std::uint64_t high = load_le64(remote);
+  const std::uint64_t low = load_le64(remote + 8);
+  SipState state(key);
+  state.absorb(load_le64(local));
+  state.absorb(load_le64(local + 8));
+  state.absorb(swapped(tuple.local.port) | high << 16);
+  state.absorb(high >> 48 | low << 16);
+  state.absorb(low >> 48 | swapped(tuple.remote.port) << 16 | std::uint64_t{36} << 56);
+  return state.finish();
 }
 
 }  // namespace estab

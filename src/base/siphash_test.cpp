@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <vector>
 
 namespace estab {
 namespace {
@@ -22,6 +23,19 @@ TEST(SipHash, agrees_with_the_reference_vectors) {
   const std::uint8_t message[] = {0, 1, 2, 3, 4, 5, 6, 7};
   for (std::size_t n = 0; n <= 8; ++n)
     EXPECT_EQ(siphash(kKey, Bytes{message, n}), expected[n]) << n;
+}
+
+// Kept over restarts (ISNs, timestamp offsets): the bytes that are hashed are part of the format.
+TEST(SipHash, a_four_tuple_is_its_36_bytes_in_network_order) {
+  const FourTuple t{{IpAddress::v4(10, 1, 2, 3), Port{0x1234}},
+                    {*IpAddress::parse("fd00::1:2"), Port{0xabcd}}};
+  std::vector<std::uint8_t> bytes;
+  for (const Endpoint* end : {&t.local, &t.remote}) {
+    bytes.insert(bytes.end(), end->address.bytes().begin(), end->address.bytes().end());
+    bytes.push_back(static_cast<std::uint8_t>(end->port.value >> 8));
+    bytes.push_back(static_cast<std::uint8_t>(end->port.value));
+  }
+  EXPECT_EQ(siphash(kKey, t), siphash(kKey, bytes));
 }
 
 TEST(SipHash, every_part_of_a_four_tuple_counts) {

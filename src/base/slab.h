@@ -23,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/defence.h"
+
 namespace estab {
 
 // Names one object of a Slab<T, Tag>. A value of 0 names none.
@@ -88,7 +90,9 @@ class Slab {
     if (c >= chunks_.size() || chunks_[c].memory == nullptr) return nullptr;
     Chunk& chunk = *chunks_[c].memory;
     const std::uint32_t slot = h.index() % kPerChunk;
-    if ((h.generation() & 1) == 0 || chunk.generations[slot] != h.generation()) return nullptr;
+    const std::uint32_t generation = chunk.generations[slot];
+    const bool stale = generation != h.generation() && defended(Defence::HandleGenerations);
+    if ((h.generation() & 1) == 0 || (generation & 1) == 0 || stale) return nullptr;
     return std::launder(reinterpret_cast<T*>(chunk.slots[slot].storage));
   }
   const T* get(HandleType h) const { return const_cast<Slab*>(this)->get(h); }

@@ -22,6 +22,10 @@ bool TokenBucket::take(Instant now, Rate rate, Random& jitter) {
   return take_scaled(now, rate, thousandths_);
 }
 
+void TokenBucket::give_back() {
+  if (credit_ >= 0) credit_ += kToken;  // take() cuts it to the burst
+}
+
 bool TokenBucket::take_scaled(Instant now, Rate rate, std::int64_t thousandths) {
   constexpr std::int64_t kLargest = 0x7fffffff;
   if (rate.tokens_per_second <= 0 || rate.burst <= 0) return false;

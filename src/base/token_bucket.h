@@ -25,6 +25,8 @@ class TokenBucket {
   // Takes one token, or says that there is none. A `now` before the last one counts as the last.
   bool take(Instant now, Rate rate);
   bool take(Instant now, Rate rate, Random& jitter);
+  // Takes back what the last take() cost: what it stood for turned out to be harmless.
+  void give_back();
   Instant last_used() const { return last_; }
 
  private:

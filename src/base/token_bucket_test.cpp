@@ -115,5 +115,24 @@ TEST(PrefixLimiter, a_flood_of_forged_prefixes_gets_no_more_than_the_stack_allow
   EXPECT_EQ(limiter.bytes(), bytes);
 }
 
+TEST(PrefixLimiter, what_is_given_back_can_be_had_again) {
+  Random random(8);
+  PrefixLimiter limiter{SipKey{{1, 2}}};
+  const IpAddress here = IpAddress::v4(10, 0, 0, 1);
+  const auto ask = [&] {
+    return limiter.allow(kStart, here, Rate::per_second(20), Rate::per_second(10), random);
+  };
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(ask(), Allowance::kAllowed);
+    limiter.give_back(here);
+  }
+  for (int i = 0; i < 1000; ++i) limiter.give_back(here);  // more than was taken
+  int allowed = 0;
+  for (int i = 0; i < 100; ++i) allowed += ask() == Allowance::kAllowed ? 1 : 0;
+  EXPECT_LE(allowed, 15);
+  limiter.give_back(IpAddress::v4(10, 9, 9, 9));  // of which it knows nothing
+  EXPECT_EQ(ask(), Allowance::kPrefixSpent);
+}
+
 }  // namespace
 }  // namespace estab

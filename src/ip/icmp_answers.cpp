@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/defence.h"
 #include "ip/icmp.h"
 #include "ip/source_route.h"
 #include "wire/icmp.h"
@@ -47,7 +48,7 @@ void IcmpAnswers::echo(const Arrival& arrival, const wire::IpPacket& packet,
     counters_.add(Counter::EstabIcmpNotAnswered);
     return;
   }
-  if (!echoes_.take(now, Rate::per_second(tuning_.icmp_ratelimit))) {
+  if (!echoes_.take(now, Rate::per_second(tuning_.icmp_ratelimit), random_)) {
     counters_.add(Counter::IcmpOutRateLimitGlobal);
     return;
   }
@@ -114,6 +115,9 @@ void IcmpAnswers::reassembly_timed_out(Bytes first_fragment, bool link_group, In
 }
 
 bool IcmpAnswers::is_within_limits(const IpAddress& remote, Instant now) {
+  if (!defended(Defence::IcmpLimit)) {  // one budget for all, which anybody can count
+    return echoes_.take(now, Rate::per_second(tuning_.icmp_ratelimit));
+  }
   switch (errors_.allow(now, remote, Rate::per_second(tuning_.icmp_ratelimit),
                         Rate::per_second(tuning_.icmp_ratelimit_prefix), random_)) {
     case Allowance::kAllowed:

@@ -164,8 +164,10 @@ TEST_F(Answers, errors_are_limited_for_a_prefix_and_for_the_stack) {
 
 TEST_F(Answers, pings_are_limited_for_the_stack) {
   for (int i = 0; i < 3000; ++i) b.receive(ping("192.0.2.1", "10.0.0.2"));
-  EXPECT_EQ(b.sent().size(), 1000u);
-  EXPECT_EQ(b.count(Counter::IcmpOutRateLimitGlobal), 2000u);
+  const std::size_t answered = b.sent().size();  // drawn anew each second
+  EXPECT_GE(answered, 500u);
+  EXPECT_LE(answered, 1500u);
+  EXPECT_EQ(b.count(Counter::IcmpOutRateLimitGlobal), 3000 - answered);
 }
 
 TEST_F(Answers, a_reassembly_that_times_out_is_reported_once_and_only_with_its_beginning) {

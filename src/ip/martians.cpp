@@ -1,5 +1,7 @@
 #include "ip/martians.h"
 
+#include "base/defence.h"
+
 namespace estab::ip {
 namespace {
 
@@ -15,7 +17,8 @@ std::optional<Counter> martian_source(const IpAddress& source, Origin origin,
   const bool unfit = is_this_network(source) || is_class_e(source) || source.is_multicast() ||
                      source.is_broadcast() || routes.is_broadcast(source);
   // Our own addresses come from outside only by forgery or reflection (LAND, CVE-1999-0016).
-  const bool ours_from_outside = origin == Origin::kOutside && routes.is_local(source);
+  const bool ours_from_outside =
+      origin == Origin::kOutside && routes.is_local(source) && defended(Defence::OwnAddressOutside);
   if (unfit || ours_from_outside) return Counter::EstabIpMartianSource;
   return std::nullopt;
 }

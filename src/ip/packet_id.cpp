@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "base/defence.h"
+
 #include "wire/bytes.h"
 
 namespace estab::ip {
 
 std::uint32_t PacketIds::next(const IpAddress& destination) {
+  if (!defended(Defence::PacketIds)) return static_cast<std::uint32_t>(++started_);
   if (std::uint32_t* counter = counters_.find(destination)) return ++*counter;
   std::array<std::uint8_t, 20> seed{};
   std::copy(destination.bytes().begin(), destination.bytes().end(), seed.begin());

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/defence.h"
+
 namespace estab::ip {
 
 std::size_t plateau_below(std::size_t size) {
@@ -30,7 +32,7 @@ std::optional<std::size_t> PathMtuCache::learn(const IpAddress& destination, std
     return std::nullopt;
   }
   const auto floor = static_cast<std::size_t>(tuning_.min_pmtu);
-  if (destination.is_v4() && mtu < floor) {
+  if (destination.is_v4() && mtu < floor && defended(Defence::PathMtuFloor)) {
     // Below the floor the figure is not believed, but that packets are too big is: let routers
     // fragment them (Linux's mtu lock).
     counters_.add(Counter::EstabPmtuIgnored);

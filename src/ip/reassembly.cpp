@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+
+#include "base/defence.h"
 
 #include "wire/ip.h"
 
@@ -88,7 +91,9 @@ Reassembler::Outcome Reassembler::add(const wire::IpPacket& fragment, Bytes byte
 Reassembler::Assemblies::iterator Reassembler::find_or_start(const Key& key, Instant now) {
   if (const auto known = assemblies_.find(key); known != assemblies_.end()) return known;
   const IpAddress quota = quota_of(key.source);
-  const auto most = static_cast<std::size_t>(tuning_.ipfrag_max_per_source);
+  const auto most = defended(Defence::FragmentMemory)
+                        ? static_cast<std::size_t>(tuning_.ipfrag_max_per_source)
+                        : std::numeric_limits<std::size_t>::max();
   for (auto s = sources_.find(quota); s != sources_.end() && s->second.by_age.size() >= most;
        s = sources_.find(quota)) {
     give_up_for_memory(s->second.by_age.front());
@@ -110,6 +115,7 @@ Reassembler::Assemblies::iterator Reassembler::find_or_start(const Key& key, Ins
 // Drops older packets, of this source while it is over its share and then of anybody, until `bytes`
 // more fit. Never the packet `key` itself.
 bool Reassembler::make_room(const Key& key, std::size_t bytes) {
+  if (!defended(Defence::FragmentMemory)) return true;
   const auto most = static_cast<std::size_t>(tuning_.ipfrag_high_thresh);
   const std::size_t share = most / kSourceShare;
   const auto oldest_other = [&](const std::list<Key>& ages) -> std::optional<Key> {
@@ -149,11 +155,11 @@ bool Reassembler::fits(const Assembly& assembly, const wire::IpPacket& fragment,
                              next->second.bytes().begin());
       return duplicate;
     }
-    if (next->first < end || last) return false;
+    if ((next->first < end && defended(Defence::FragmentOverlap)) || last) return false;
   }
   if (next == assembly.pieces.begin()) return true;
   const auto previous = std::prev(next);
-  return previous->first + previous->second.length <= begin;
+  return previous->first + previous->second.length <= begin || !defended(Defence::FragmentOverlap);
 }
 
 void Reassembler::store(Assembly& assembly, const wire::IpPacket& fragment, Bytes bytes) {

@@ -7,6 +7,7 @@
 #pragma once
 #include <cstdint>
 
+#include "base/defence.h"
 #include "base/flat_map.h"
 #include "base/siphash.h"
 
@@ -36,7 +37,9 @@ class Demux {
  public:
   explicit Demux(const SipKey& key) : key_(key) {}
   // Keyed, so that nobody can aim at one bucket (Crosby and Wallach 2003).
-  std::uint64_t hash(const FourTuple& tuple) const { return siphash(key_, tuple); }
+  std::uint64_t hash(const FourTuple& tuple) const {
+    return siphash(defended(Defence::KeyedDemux) ? key_ : SipKey{}, tuple);
+  }
 
   // No Ref when there is none. `is`: whether a candidate's tuple is the one looked for.
   template <class Is>

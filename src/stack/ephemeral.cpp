@@ -1,5 +1,7 @@
 #include "stack/ephemeral.h"
 
+#include "base/defence.h"
+
 namespace estab::stack {
 
 EphemeralPorts::EphemeralPorts(const SipKey& key, Random& random) : key_(key) {
@@ -10,6 +12,7 @@ EphemeralPorts::EphemeralPorts(const SipKey& key, Random& random) : key_(key) {
 
 EphemeralPorts::Place EphemeralPorts::place_of(const IpAddress& local,
                                                const Endpoint& remote) const {
+  if (!defended(Defence::PortSecret)) return {0, 0};  // one counter for all
   // RFC 6056 3.3.4: F and G, here two halves of one hash.
   const std::uint64_t h = siphash(key_, FourTuple{{local, {}}, remote});
   return {static_cast<std::uint32_t>(h >> 32), static_cast<std::uint32_t>(h) % kCounters};

@@ -44,7 +44,9 @@ Stack::Impl::Impl(Config config)
       ephemeral_(derive(config.secret, 4), random_),
       listeners_(derive(config.secret, 5)),
       events_(config.event_capacity),
-      resets_(derive(config.secret, 6)) {
+      resets_(derive(config.secret, 6)),
+      syn_acks_(derive(config.secret, 7)),
+      cookies_(derive(config.secret, 8)) {
   hold_restored();
 }
 

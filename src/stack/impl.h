@@ -7,7 +7,8 @@
 //   connections.cpp  life of a full connection          time_wait.cpp    records: L8, L10 to L14
 //   binding.cpp      bind, listen, accept: L7           connect.cpp      active open, ports: L13
 //   calls.cpp        send, receive, close: L21          errors.cpp       ICMP
-//   look.cpp         what tools see
+//   look.cpp         what tools see                     cookies.cpp      SYN cookies: L6
+//   pressure.cpp     past tcp_mem: L20, L21
 #pragma once
 #include <optional>
 #include <unordered_map>
@@ -24,6 +25,7 @@
 #include "stack/stack.h"
 #include "tcp/isn.h"
 #include "tcp/state_machine.h"
+#include "tcp/syn_cookie.h"
 
 namespace estab::stack {
 
@@ -100,6 +102,7 @@ class Stack::Impl {
   struct Arrival {
     ip::InterfaceId interface {};
     Bytes source_route;
+    std::uint64_t name = 0;  // hash of the tuple, the demultiplexer's: made once a segment
   };
 
   // --- impl.cpp
@@ -134,13 +137,15 @@ class Stack::Impl {
   void on_received(const ip::ReceivedSegment& received, Instant now);
   void dispatch(const wire::Segment& segment, const Arrival& arrival, Instant now);
   bool is(Ref ref, const FourTuple& tuple) const;
-  Ref find(const FourTuple& tuple) const;
+  Ref find(const FourTuple& tuple) const { return find(tuple, demux_.hash(tuple)); }
+  Ref find(const FourTuple& tuple, std::uint64_t hash) const;
   void to_connection(ConnectionEntry& entry, const wire::Segment& segment, const Arrival& arrival,
                      Instant now);
   void follow_route(tcp::Connection& connection, Bytes route, Instant now);
   void to_listener(ListenerId id, const wire::Segment& segment, const Arrival& arrival,
                    Instant now);
   void to_nobody(const wire::Segment& segment, Instant now);
+  bool may_reset(const IpAddress& remote, Instant now);
   ip::SendResult emit(const wire::Segment& segment, Bytes ip_options, Instant now);
   // Sends and logs what a call into the core has appended, under this name.
   void drain(std::uint64_t id, Bytes ip_options, Instant now);
@@ -148,15 +153,25 @@ class Stack::Impl {
   // --- half_open.cpp
   void open_half(ListenerId id, const wire::Segment& syn, const Arrival& arrival, Ref time_wait,
                  Instant now);
-  bool may_open_half(const Listener& listener, const wire::Segment& syn, Instant now);
+  enum class Admission : std::uint8_t { kRecord, kCookie, kDrop };
+  Admission admit(Listener& listener, const wire::Segment& syn, bool reopens, Instant now);
+  Admission room_for(const Listener& listener, bool reopens) const;
+  std::uint32_t syn_queue_bound(const Listener& listener) const;
+  std::int64_t syn_ack_repeats(const Listener& listener) const;
   tcp::SynParameters syn_parameters(const Listener& listener, const FourTuple& tuple,
-                                    ip::InterfaceId interface, Ref time_wait, Instant now) const;
-  void on_syn_queue_full(const Listener& listener, const wire::Segment& syn, Instant now);
+                                    ip::InterfaceId interface, Instant now) const;
+  void note_syn_queue_full(Listener& listener, const wire::Segment& syn, Instant now);
+  void drop_for_full_queue(Listener& listener, const wire::Segment& syn, Instant now);
   void to_syn(std::uint32_t index, const wire::Segment& segment, const Arrival& arrival,
               Instant now);
   bool fin_of_time_wait(SynEntry& entry, const wire::Segment& segment, Instant now);
   void promote(std::uint32_t index, const wire::Segment& segment, Instant now);
+  ConnectionEntry& make_child(ListenerId id, std::uint64_t connection, const tcp::SynRecord& record,
+                              Bytes route, Instant now);
+  void hand_to_listener(ConnectionEntry& child, ListenerId id, const wire::Segment& segment,
+                        Instant now);
   bool may_promote(std::uint32_t index, const wire::Segment& segment, Instant now);
+  bool has_room_for_child(const Listener& listener);
   void refuse_overflow(std::uint32_t index, const wire::Segment& segment, Instant now);
   void send_syn_ack(std::uint32_t index, bool again, Instant now);
   void on_syn_timer(std::uint32_t index, Instant now);
@@ -166,6 +181,12 @@ class Stack::Impl {
   void end_syn(std::uint32_t index, Event event, Rule rule, std::uint8_t flags, Timer timer,
                Instant now);
   Bytes route_of(std::uint32_t index) const;
+
+  // --- cookies.cpp
+  void answer_with_cookie(Listener& listener, const wire::Segment& syn, const Arrival& arrival,
+                          Instant now);
+  bool open_by_cookie(ListenerId id, const wire::Segment& ack, const Arrival& arrival, Instant now);
+  void refuse_cookie(const wire::Segment& ack, Instant now);
 
   // --- time_wait.cpp
   void to_time_wait(Ref ref, const wire::Segment& segment, const Arrival& arrival, Instant now);
@@ -209,6 +230,9 @@ class Stack::Impl {
   ConnectionId open_connection(const FourTuple& tuple, const Holder& holder,
                                const tcp::Settings& settings, Instant now);
 
+  // --- pressure.cpp
+  void relieve_memory(Instant now);
+
   // --- errors.cpp
   void on_icmp(const ip::IcmpError& error, Instant now);
   void icmp_to_connection(ConnectionEntry& entry, const ip::IcmpError& error, Instant now);
@@ -247,6 +271,12 @@ class Stack::Impl {
   // Rates (RFC 5961 7, L23)
   TokenBucket challenge_acks_;
   PrefixLimiter resets_;
+  PrefixLimiter syn_acks_;  // unanswered ones
+  tcp::SynCookies cookies_;
+
+  // Who is looked at next when memory is short, and when.
+  std::uint32_t pressure_cursor_ = 0;
+  Instant pressure_at_{};
 
   // Clocks: set by the first `now` that is seen.
   bool started_ = false;

@@ -6,7 +6,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/siphash.h"
+#include "base/token_bucket.h"
 #include "stack/stack.h"
 #include "stack/syn_table.h"
 
@@ -24,13 +26,16 @@ struct Listener {
   SynQueue syn_queue;
   std::deque<ConnectionId> accept_queue;  // handshakes done, accept() not yet called
 
+  Instant last_cookie = kNever;  // when the last SYN cookie was sent; kNever: none yet
+  TokenBucket overflow_events;   // a flood must not wash everything else out of the event log
+
   // Linux: "qlen > backlog", so that a backlog of 0 still takes one.
   bool accept_queue_full() const { return accept_queue.size() > backlog; }
 };
 
 class ListenerTable {
  public:
-  explicit ListenerTable(const SipKey& key) : key_(key), by_name_(8, Hash{&key_}) {}
+  explicit ListenerTable(const SipKey& key) : key_(key) {}
   ListenerTable(const ListenerTable&) = delete;
   ListenerTable& operator=(const ListenerTable&) = delete;
 
@@ -49,10 +54,14 @@ class ListenerTable {
   std::size_t bytes() const { return slab_.bytes(); }
 
  private:
+  // Names are the application's, not a stranger's: nobody aims at a bucket here, and a SYN is looked
+  // up up to three times.
   struct Hash {
-    const SipKey* key;
     std::size_t operator()(const Endpoint& e) const {
-      return static_cast<std::size_t>(siphash(*key, FourTuple{e, {}}));
+      const std::uint8_t* b = e.address.bytes().data();
+      std::uint64_t h = (load_be64(b) ^ e.port.value) * 0x9e3779b97f4a7c15;
+      h = (h ^ (h >> 29) ^ load_be64(b + 8)) * 0xbf58476d1ce4e5b9;
+      return static_cast<std::size_t>(h ^ (h >> 32));
     }
   };
   struct Named {

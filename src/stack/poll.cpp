@@ -20,6 +20,7 @@ std::optional<Instant> Stack::Impl::poll(Instant now) {
   if (ip_.deadline() <= now) ip_.on_time(now, received_);
   process(now);
   more = run_timers(now) || more;
+  if (out_of_memory()) relieve_memory(now);
   flush(now);
   // Two ends within this stack answer each other here; the bound keeps a fast pair from holding up
   // everybody else.

@@ -1,6 +1,7 @@
 // A received segment finds the connection memory that it belongs to.
 #include <algorithm>
 
+#include "base/defence.h"
 #include "stack/impl.h"
 #include "wire/tcp.h"
 
@@ -15,11 +16,11 @@ void Stack::Impl::on_received(const ip::ReceivedSegment& received, Instant now) 
     return;
   }
   if (quiet(now)) return;  // RFC 9293 3.4.3: nothing may be sent, so nothing may be answered
-  dispatch(*segment, {received.interface, received.source_route}, now);
+  dispatch(*segment, {received.interface, received.source_route, demux_.hash(segment->tuple)}, now);
 }
 
 void Stack::Impl::dispatch(const wire::Segment& segment, const Arrival& arrival, Instant now) {
-  const Ref ref = find(segment.tuple);
+  const Ref ref = find(segment.tuple, arrival.name);
   if (!ref) {
     if (const ListenerId id = listeners_.find(segment.tuple)) {
       to_listener(id, segment, arrival, now);
@@ -55,8 +56,8 @@ bool Stack::Impl::is(Ref ref, const FourTuple& tuple) const {
   return false;
 }
 
-Ref Stack::Impl::find(const FourTuple& tuple) const {
-  return demux_.find(demux_.hash(tuple), [&](Ref r) { return is(r, tuple); });
+Ref Stack::Impl::find(const FourTuple& tuple, std::uint64_t hash) const {
+  return demux_.find(hash, [&](Ref r) { return is(r, tuple); });
 }
 
 void Stack::Impl::to_connection(ConnectionEntry& entry, const wire::Segment& segment,
@@ -91,7 +92,7 @@ void Stack::Impl::to_listener(ListenerId id, const wire::Segment& segment, const
     case tcp::ListenVerdict::Ignore:
       break;
     case tcp::ListenVerdict::Reset:
-      to_nobody(segment, now);
+      if (!open_by_cookie(id, segment, arrival, now)) to_nobody(segment, now);
       break;
     case tcp::ListenVerdict::Syn:
       open_half(id, segment, arrival, Ref{}, now);
@@ -103,13 +104,7 @@ void Stack::Impl::to_listener(ListenerId id, const wire::Segment& segment, const
 void Stack::Impl::to_nobody(const wire::Segment& segment, Instant now) {
   counters_.add(Counter::EstabTcpNoConnection);
   if (segment.has(wire::kRst)) return;
-  const Rate whole = Rate::per_second(tuning_.tcp_rst_ratelimit);
-  const Rate prefix = Rate::per_second(tuning_.tcp_rst_ratelimit_prefix);
-  if (resets_.allow(now, segment.tuple.remote.address, whole, prefix, random_) !=
-      Allowance::kAllowed) {
-    counters_.add(Counter::EstabRstLimited);
-    return;
-  }
+  if (!may_reset(segment.tuple.remote.address, now)) return;
   tcp::Context c = context(now);
   tcp::answer_closed(segment, c);
   drain(0, {}, now);
@@ -117,6 +112,14 @@ void Stack::Impl::to_nobody(const wire::Segment& segment, Instant now) {
   e.rule = Rule::L23_NoConnection;
   e.segment_flags = segment.flags;
   log(e);
+}
+
+bool Stack::Impl::may_reset(const IpAddress& remote, Instant now) {
+  const Rate whole = Rate::per_second(tuning_.tcp_rst_ratelimit);
+  const Rate prefix = Rate::per_second(tuning_.tcp_rst_ratelimit_prefix);
+  if (resets_.allow(now, remote, whole, prefix, random_) == Allowance::kAllowed) return true;
+  counters_.add(Counter::EstabRstLimited);
+  return !defended(Defence::ResetRate);
 }
 
 ip::SendResult Stack::Impl::emit(const wire::Segment& segment, Bytes ip_options, Instant now) {

@@ -27,6 +27,7 @@ static_assert(sizeof(SynEntry) <= 128, "half-open connections are compact");
 struct SynQueue {
   std::uint32_t first = kNoRecord;
   std::uint32_t count = 0;
+  std::uint32_t young = 0;  // of them, those whose SYN,ACK was not yet repeated
 };
 
 class SynTable {
@@ -41,6 +42,7 @@ class SynTable {
     if (queue.first != kNoRecord) pool_[queue.first].queue_previous = i;
     queue.first = i;
     ++queue.count;
+    ++queue.young;
     wheel_.insert(i);
     return i;
   }
@@ -58,11 +60,8 @@ class SynTable {
       queue.first = e.queue_next;
     }
     --queue.count;
+    if (e.record.retries == 0) --queue.young;
     pool_.free(i);
-  }
-  void restart(std::uint32_t i, Instant deadline) {
-    wheel_.erase(i);
-    arm(i, deadline);
   }
   void arm(std::uint32_t i, Instant deadline) {  // of a record that expire() has handed out
     pool_[i].deadline = tcp::to_millis(deadline);

@@ -34,7 +34,7 @@ class TestDevice : public Device {
   std::size_t mtu() const override { return mtu_; }
   void receive(Instant, std::size_t limit, std::vector<ReceivedFrame>& to) override {
     for (; limit > 0 && !in.empty(); --limit) {
-      to.push_back({std::move(in.front()), false});
+      to.push_back({std::move(in.front()), vouched});
       in.pop_front();
     }
   }
@@ -44,6 +44,7 @@ class TestDevice : public Device {
   }
   std::deque<Slice> in;
   std::deque<Slice> out;
+  bool vouched = false;  // says of each frame that its checksum is right
 
  private:
   std::string name_;

@@ -1,4 +1,5 @@
 // What ends as a record: FIN-WAIT-2 without an owner, and TIME-WAIT. Rules L8, L10, L11, L12, L14.
+#include "base/defence.h"
 #include "stack/impl.h"
 
 namespace estab::stack {
@@ -21,7 +22,8 @@ bool Stack::Impl::compact(ConnectionEntry& entry, Instant now) {
   n.deadline = now + (state == State::TimeWait
                           ? c.time_wait_length(tuning_)
                           : c.settings().fin_wait_2.value_or(seconds_of(tuning_.tcp_fin_timeout)));
-  const bool room = time_waits_.size() < static_cast<std::uint64_t>(tuning_.tcp_max_tw_buckets);
+  const bool room = time_waits_.size() < static_cast<std::uint64_t>(tuning_.tcp_max_tw_buckets) ||
+                    !defended(Defence::TimeWaitBound);
   const Ref ref = room ? time_waits_.add(n, now) : Ref{};
   if (ref) {
     demux_.replace(hash, Ref(Ref::Kind::kConnection, entry.self.index()), ref);
@@ -57,8 +59,8 @@ void Stack::Impl::to_time_wait(Ref ref, const wire::Segment& segment, const Arri
   const ListenerId listener =
       segment.has(wire::kSyn) ? listeners_.find(segment.tuple) : ListenerId{};
   tcp::Context c = context(now);
-  const tcp::TimeWaitVerdict verdict =
-      tcp::on_segment(record.tcp, segment.tuple, segment, static_cast<bool>(listener), c);
+  const tcp::TimeWaitVerdict verdict = tcp::on_segment(
+      record.tcp, segment.tuple, segment, listener || !defended(Defence::ReopenForListener), c);
   const Duration length = time_waits_.length_of(ref, seconds_of(tuning_.time_wait));
   switch (verdict) {
     case tcp::TimeWaitVerdict::Drop:
@@ -74,6 +76,10 @@ void Stack::Impl::to_time_wait(Ref ref, const wire::Segment& segment, const Arri
       break;
     }
     case tcp::TimeWaitVerdict::Reopen:
+      if (!listener) {  // not defended: the record goes, then nobody is there (FreeBSD 13)
+        forget_time_wait(ref, Timer::kRuns);
+        return to_nobody(segment, now);
+      }
       return open_half(listener, segment, arrival, ref, now);
     case tcp::TimeWaitVerdict::End: {
       drain(id_of(record), {}, now);

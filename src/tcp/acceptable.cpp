@@ -1,5 +1,7 @@
 #include "tcp/acceptable.h"
 
+#include "base/defence.h"
+
 namespace estab::tcp {
 namespace {
 
@@ -28,7 +30,9 @@ bool crossed(const Expectation& e, const wire::Segment& s, SeqNum seq) {
 Verdict check_rst(const Expectation& e, SeqNum seq) {
   // RFC 5961 3.2; the sequence number alone counts, a RST may carry data (SHLD-2).
   if (seq == e.rcv_nxt) return {Check::Reset};  // zero window too: MUST-66
-  if (seq > e.rcv_nxt && seq < e.rcv_nxt + e.rcv_wnd) return {Check::Challenge};
+  if (seq > e.rcv_nxt && seq < e.rcv_nxt + e.rcv_wnd) {
+    return {defended(Defence::ExactReset) ? Check::Challenge : Check::Reset};
+  }
   return {Check::Drop, Counter::EstabRstIgnored};
 }
 
@@ -55,6 +59,10 @@ Verdict check_first_four(const Expectation& e, const wire::Segment& s) {
   }
   const bool synchronized = kSynchronized.has(e.state);
   if (s.has(kSyn) && synchronized) {
+    // RFC 793 had the connection reset by a SYN in its window.
+    if (!defended(Defence::SynChallenge) && in_window(e.rcv_nxt, e.rcv_wnd, seq, s.length())) {
+      return {Check::Reset};
+    }
     return {Check::Challenge, Counter::TcpExtTCPSYNChallenge};  // RFC 5961 4.2, wherever it lies
   }
   if (!in_window(e.rcv_nxt, e.rcv_wnd, seq, s.length())) {

@@ -5,6 +5,7 @@
 //   -- acked --|--- in flight -------|--- may be sent ---|--- must wait ---
 #include <algorithm>
 
+#include "base/defence.h"
 #include "tcp/acceptable.h"
 #include "tcp/connection.h"
 #include "tcp/isn.h"
@@ -21,7 +22,7 @@ bool Connection::check_ack(const wire::Segment& segment, Context& context) {
   }
   const SeqNum ack = SeqNum::unwrap(segment.ack, snd_una_);
   if (snd_una_ == iss_) {  // SYN-RECEIVED, or closed from there: our SYN is not acknowledged yet
-    if (ack <= snd_una_ || ack > snd_nxt_) {
+    if ((ack <= snd_una_ || ack > snd_nxt_) && defended(Defence::HandshakeAck)) {
       context.counters.add(Counter::EstabAckOutOfRange);
       answer_closed(segment, context);  // <SEQ=SEG.ACK><CTL=RST>, and stay
       return false;
@@ -32,14 +33,18 @@ bool Connection::check_ack(const wire::Segment& segment, Context& context) {
   }
   // RFC 5961 5 (MAY-12), with the lower bound that does not believe in bytes never sent
   // (CVE-2023-52881).
-  const std::int64_t reach = std::min<std::int64_t>(max_snd_wnd_, snd_una_ - iss_ - 1);
-  if (ack < snd_una_ - reach || ack > snd_nxt_) {
+  std::int64_t reach = std::min<std::int64_t>(max_snd_wnd_, snd_una_ - iss_ - 1);
+  if (!defended(Defence::AckFloor)) reach = max_snd_wnd_;
+  if (!defended(Defence::AckRange)) reach = std::int64_t{1} << 31;  // RFC 793: any duplicate
+  const bool unsent = ack > snd_nxt_ && defended(Defence::AckOfUnsent);
+  if (ack < snd_una_ - reach || unsent) {
     context.counters.add(Counter::EstabAckOutOfRange);
     challenge(context);
     return false;
   }
   const SeqNum seq = sequence_of(segment, rcv_nxt_);
-  if (ts_ok_ && segment.options.timestamps && seq <= last_ack_sent_ &&
+  if (ts_ok_ && segment.options.timestamps &&
+      (seq <= last_ack_sent_ || !defended(Defence::TimestampInOrder)) &&
       !timestamp_before(segment.options.timestamps->value, ts_recent_)) {  // RFC 7323 4.3
     ts_recent_ = segment.options.timestamps->value;
     ts_recent_at_ = context.now;
@@ -74,7 +79,7 @@ void Connection::become_established(const wire::Segment& segment, Context& conte
 }
 
 void Connection::acknowledge(const wire::Segment& segment, Context& context) {
-  const SeqNum ack = SeqNum::unwrap(segment.ack, snd_una_);
+  const SeqNum ack = std::min(SeqNum::unwrap(segment.ack, snd_una_), snd_nxt_);
   const SeqNum seq = sequence_of(segment, rcv_nxt_);
   const SeqNum una_before = snd_una_;
   const std::int64_t flight_before = in_flight();
@@ -146,6 +151,10 @@ void Connection::advance_una(const wire::Segment& segment, SeqNum ack, Context& 
   sample_rtt(segment, ack, context);
   snd_una_ = ack;
   send_queue_.acknowledge(ack);
+  if (send_queue_.empty() || ack - progress_una_ >= effective_mss()) {
+    progress_una_ = ack;
+    progress_at_ = context.now;
+  }
   bytes_acked_ += queued - send_queue_.size();
   scoreboard_.acknowledge(ack);
   if (urgent_pending_ && snd_una_ >= snd_up_) urgent_pending_ = false;

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "base/defence.h"
+
 namespace estab::tcp {
 
 void Reno::on_ack(std::int64_t acked, std::int64_t mss, bool cwnd_limited) {
   if (!cwnd_limited) return;
+  if (!defended(Defence::ByteCounting)) acked = mss;  // as if each ACK were of a segment
   if (cwnd < ssthresh) {
     // RFC 5681 3.1: at most one MSS for each ACK; an ACK that covers a batch counts as its
     // segments did (RFC 3465 2.3 without its limit, as Linux counts).

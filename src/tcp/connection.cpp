@@ -78,8 +78,9 @@ Connection Connection::from_record(std::uint64_t id, const SynRecord& r, const S
   c.snd_wnd_ = c.max_snd_wnd_ = r.peer_window;
   c.snd_wl1_ = c.irs_;
   c.snd_wl2_ = c.iss_;
-  c.retries_ = r.retries;
-  if (r.retries == 0) {  // the SYN,ACK's round trip is a sample (Karn: only if it was sent once)
+  c.retries_ = r.repeated ? std::max<int>(r.retries, 1) : 0;
+  // The SYN,ACK's round trip is a sample, if it is known which one was answered (Karn).
+  if (!r.repeated && !r.cookie) {
     c.timing_ = true;
     c.timed_seq_ = c.snd_nxt_;
     c.timed_at_ = c.state_since_;

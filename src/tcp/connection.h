@@ -146,6 +146,12 @@ class Connection {
   bool compactable() const;
   TimeWait time_wait() const;
   Duration time_wait_length(const Tuning& tuning) const;
+  // Since when the peer has not taken a segment's worth of what is queued; kNever when nothing is.
+  Instant stalled_since() const { return send_queue_.empty() ? kNever : progress_at_; }
+  // Memory is short. Forgets what lies beyond gaps (RFC 2018 8 allows it).
+  void prune(Context& context);
+  // Ends, with a RST and ENOBUFS for the owner, what only holds memory (RFC 6429).
+  void give_up_for_memory(Context& context);
   // R1 passed: the route is doubtful, IP should look for another (MUST-20). Cleared by the look.
   bool take_doubt();
 
@@ -161,6 +167,7 @@ class Connection {
   void enter_state(Context& context);
   void start_closing(Context& context);
   std::size_t room_to_queue();
+  void begin_progress(const Context& context);
   std::int64_t initial_window(const Tuning& tuning) const;
 
   // --- segment_arrives.cpp: the eight steps of 3.10.7.4, and LISTEN, SYN-SENT
@@ -199,6 +206,7 @@ class Connection {
   void enter_recovery(Context& context);
   void mark_all_lost();
   std::int64_t pipe() const;
+  std::int64_t counted_duplicates() const;
 
   // --- transmit.cpp
   void send_new(Context& context);
@@ -302,6 +310,7 @@ class Connection {
   enum class Phase : std::uint8_t { Open, Recovery, Loss } phase_ = Phase::Open;
   SeqNum recovery_point_, high_rxt_, lost_edge_;
   std::int64_t dup_acks_ = 0;
+  std::int64_t dup_limit_ = 0;  // duplicates that count in this round trip of the recovery
   std::int64_t reordering_ = 3;
   SeqNum timed_seq_;  // end of the segment being timed (Karn: never one sent twice)
   Instant timed_at_{};
@@ -326,6 +335,8 @@ class Connection {
   Instant retry_since_{};  // first transmission of what is being repeated
   Instant probe_since_{};  // since when the peer has not answered zero-window probes
   Instant last_heard_{};   // any segment of the peer
+  SeqNum progress_una_;    // SND.UNA when the peer last took a segment's worth of our data ...
+  Instant progress_at_{};  // ... and when that was, or when the queue began to fill
 
   // delayed ACK
   std::int64_t unacked_received_ = 0;  // bytes received since our last ACK

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/defence.h"
 #include "estab/tuning.h"
+#include "tcp/settings.h"
 #include "wire/segment.h"
 
 namespace estab::tcp {
@@ -23,8 +25,14 @@ constexpr std::uint16_t mss_for_mtu(std::size_t mtu, bool v4) {
 // tcp_min_snd_mss (CVE-2019-11479).
 inline std::uint16_t peer_mss_of(const wire::Segment& syn, const Tuning& tuning) {
   const std::uint16_t assumed = syn.tuple.remote.address.is_v4() ? 536 : 1220;
-  return std::max(syn.options.mss.value_or(assumed),
-                  static_cast<std::uint16_t>(tuning.tcp_min_snd_mss));
+  const std::uint16_t told = syn.options.mss.value_or(assumed);
+  if (!defended(Defence::MssFloor)) return told;
+  return std::max(told, static_cast<std::uint16_t>(tuning.tcp_min_snd_mss));
+}
+
+// The window of a SYN,ACK, in bytes: it is never scaled (RFC 7323 2.2).
+inline std::uint32_t offered_window(const Settings& settings) {
+  return static_cast<std::uint32_t>(std::min<std::size_t>(settings.receive_buffer, 65535));
 }
 
 // RFC 7323 2.3: the smallest shift that lets the largest buffer fit into 16 bits; at most 14.

@@ -1,5 +1,7 @@
 #include "tcp/output.h"
 
+#include "base/defence.h"
+
 namespace estab::tcp {
 
 wire::Segment make_segment(const FourTuple& tuple, wire::Flags flags, WireSeq seq, WireSeq ack,
@@ -27,7 +29,8 @@ wire::Segment make_reset_for(const wire::Segment& s, const Tuning& tuning) {
 
 bool may_answer(bool& answered, Instant& last, const Context& context) {
   const Duration least = milliseconds_of(context.tuning.tcp_invalid_ratelimit);
-  if (answered && context.now - last < least) return false;
+  const bool limited = defended(Defence::AnswerRate) && defended(Defence::ChallengeLimit);
+  if (limited && answered && context.now - last < least) return false;
   answered = true;
   last = context.now;
   return true;
@@ -35,7 +38,10 @@ bool may_answer(bool& answered, Instant& last, const Context& context) {
 
 bool challenge_allowed(Context& context) {
   const Rate rate = Rate::per_second(context.tuning.tcp_challenge_ack_limit);
-  if (context.challenge_acks.take(context.now, rate, context.random)) return true;
+  const bool allowed = defended(Defence::ChallengeLimit)
+                           ? context.challenge_acks.take(context.now, rate, context.random)
+                           : context.challenge_acks.take(context.now, rate);
+  if (allowed || !defended(Defence::AnswerRate)) return true;
   context.counters.add(Counter::TcpExtTCPACKSkippedChallenge);
   return false;
 }

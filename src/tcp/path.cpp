@@ -2,6 +2,7 @@
 // (RFC 4821's idea), and ICMP errors with RFC 5927's checks.
 #include <algorithm>
 
+#include "base/defence.h"
 #include "tcp/connection.h"
 #include "tcp/mss.h"
 
@@ -53,15 +54,20 @@ bool Connection::on_error(const PathError& error, Context& context) {
   // RFC 5927 4.1: only about something that is in flight.
   const SeqNum seq = SeqNum::unwrap(error.seq, snd_una_);
   const bool flying = seq >= snd_una_ && seq < snd_nxt_;
-  if (!flying || state_ == State::Closed || state_ == State::Listen) {
+  const bool doubted = !flying && defended(Defence::IcmpInFlight);
+  if (doubted || state_ == State::Closed || state_ == State::Listen) {
     context.counters.add(Counter::TcpExtOutOfWindowIcmps);
     return false;
   }
   if (error.kind == PathError::Kind::TooBig) {
-    const std::size_t least = tuple_.local.address.is_v4()
-                                  ? static_cast<std::size_t>(context.tuning.min_pmtu)
-                                  : std::size_t{1280};  // RFC 8201 4
-    const std::size_t mtu = std::max(error.mtu, least);
+    const bool v4 = tuple_.local.address.is_v4();
+    if (!v4 && error.mtu < 1280) {  // RFC 8201 4: must discard it
+      context.counters.add(Counter::EstabPmtuIgnored);
+      return false;
+    }
+    const auto least = static_cast<std::size_t>(context.tuning.min_pmtu);
+    const bool bounded = v4 && defended(Defence::PathMtuFloor);
+    const std::size_t mtu = bounded ? std::max(error.mtu, least) : error.mtu;
     if (mtu >= path_.mtu) {
       context.counters.add(Counter::EstabPmtuIgnored);
       return false;
@@ -78,6 +84,9 @@ bool Connection::on_error(const PathError& error, Context& context) {
   // Once synchronized every error is soft (RFC 5927 6.1; MUST-56): remembered for the application,
   // and told if the connection times out (SHLD-25).
   if (settings_.error_reports) soft_error_ = error.error;
+  if (error.kind == PathError::Kind::Hard && !defended(Defence::IcmpSoft)) {  // RFC 1122 4.2.3.9
+    end(Event::Abort, Rule::L17_Aborted, error.error, context);
+  }
   return true;
 }
 

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 
+#include "base/defence.h"
+
 namespace estab::tcp {
 namespace {
 
 // A slice that wastes most of its buffer is copied, so that a peer which sends single bytes cannot
 // make us hold a packet buffer for each.
-bool wasteful(const Slice& s) { return s.buffer.capacity() > 4 * std::size_t{s.length} + 256; }
+bool wasteful(const Slice& s) {
+  return s.buffer.capacity() > 4 * std::size_t{s.length} + 256 && defended(Defence::CompactPieces);
+}
 
 Slice compact(const Slice& s) { return wasteful(s) ? Slice::copy_of(s.bytes()) : s; }
 
@@ -77,7 +81,8 @@ bool ReceiveQueue::keep(SeqNum seq, const Slices& bytes, std::size_t max_pieces,
     if (at < gap_end) {
       const Slices part =
           bytes.sub(static_cast<std::size_t>(at - seq), static_cast<std::size_t>(gap_end - at));
-      if (pieces_.size() + part.pieces() > max_pieces) return result.fresh > 0;
+      const bool full = pieces_.size() + part.pieces() > max_pieces;
+      if (full && defended(Defence::ReorderingBound)) return result.fresh > 0;
       for (std::size_t i = 0; i < part.pieces(); ++i) {
         Slice s = compact(part[i]);
         pieces_memory_ += s.buffer.true_size();
@@ -146,7 +151,15 @@ std::size_t ReceiveQueue::sack_blocks(std::array<wire::SackBlock, 4>& to, std::s
     const wire::SackBlock block{run.begin.wire(), run.end.wire()};
     if (std::find(to.begin(), to.begin() + n, block) == to.begin() + n) to[n++] = block;
   };
-  for (std::size_t i = 0; i < recent_count_; ++i) add(run_around(recent_[i]));
+  std::array<Run, 4> seen{};
+  for (std::size_t i = 0; i < recent_count_; ++i) {
+    const SeqNum at = recent_[i];
+    // A run may have a thousand pieces: each is walked once an ACK, not once a recent change.
+    const auto holds = [at](const Run& r) { return r.begin <= at && at < r.end; };
+    if (std::any_of(seen.begin(), seen.begin() + i, holds)) continue;
+    seen[i] = run_around(at);
+    add(seen[i]);
+  }
   return n;
 }
 

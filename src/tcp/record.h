@@ -72,7 +72,7 @@ struct SynRecord {
   std::uint16_t peer_window = 0;
   std::uint8_t rcv_wnd_shift = 0;
   std::uint8_t snd_wnd_shift = 0;
-  std::uint8_t retries = 0;  // SYN,ACKs repeated
+  std::uint8_t retries = 0;  // times that its timer ran out
   std::uint8_t tos = 0;
   bool ts_ok : 1 = false;
   bool wscale_ok : 1 = false;
@@ -81,6 +81,8 @@ struct SynRecord {
   bool reopened : 1 = false;      // came from a TIME-WAIT record that is still kept (L12b)
   bool acked : 1 = false;         // final ACK seen; waits for room or for data (L5, DEFER_ACCEPT)
   bool has_answered : 1 = false;  // last_ack_at means something
+  bool repeated : 1 = false;      // the SYN,ACK went out more than once
+  bool cookie : 1 = false;        // came back in a SYN cookie: nobody timed its SYN,ACK
   std::uint32_t rcv_wnd = 0;      // what we offered in the SYN,ACK, bytes
 };
 

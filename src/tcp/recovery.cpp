@@ -6,6 +6,7 @@
 //   pipe()       what is believed to be on its way (RFC 6675 4)
 #include <algorithm>
 
+#include "base/defence.h"
 #include "tcp/connection.h"
 
 namespace estab::tcp {
@@ -15,11 +16,19 @@ std::int64_t Connection::pipe() const {
   std::int64_t n = 0;
   if (scoreboard_.empty()) {
     n = in_flight() - std::max<std::int64_t>(lost_edge_ - resent, 0);
-    if (!sack_ok_) n -= dup_acks_ * effective_mss();  // each duplicate says that one has arrived
+    if (!sack_ok_) n -= counted_duplicates() * effective_mss();  // each says that one has arrived
   } else {
     n = scoreboard_.holes(snd_una_, snd_nxt_) - scoreboard_.holes(resent, lost_edge_);
   }
   return std::max<std::int64_t>(n, 0);
+}
+
+// A duplicate ACK says that a segment has arrived, and lets another one go. A receiver who forges
+// them would have us send without end (Savage 1999), so between two ACKs that move SND.UNA no more
+// of them count than segments were under way at the first (RFC 5681 3.2 (4)'s MAY).
+std::int64_t Connection::counted_duplicates() const {
+  if (phase_ != Phase::Recovery || !defended(Defence::DuplicateBound)) return dup_acks_;
+  return std::min(dup_acks_, dup_limit_);
 }
 
 void Connection::detect_loss(std::int64_t newly_acked, std::int64_t newly_sacked, bool duplicate,
@@ -35,6 +44,7 @@ void Connection::detect_loss(std::int64_t newly_acked, std::int64_t newly_sacked
       dup_acks_ = std::max<std::int64_t>(dup_acks_ - (newly_acked + mss - 1) / mss + 1, 0);
       lost_edge_ = std::min(snd_una_ + mss, snd_nxt_);
       high_rxt_ = std::max(high_rxt_, snd_una_);
+      dup_limit_ = (in_flight() + mss - 1) / mss;
     } else if (phase_ == Phase::Open) {
       dup_acks_ = 0;
     }
@@ -57,6 +67,7 @@ void Connection::enter_recovery(Context& context) {
   phase_ = Phase::Recovery;
   recovery_point_ = snd_nxt_;
   high_rxt_ = snd_una_;
+  dup_limit_ = (in_flight() + effective_mss() - 1) / effective_mss();
   congestion_.on_congestion(in_flight(), effective_mss());
   tail_probe_at_ = kNever;
   context.counters.add(sack_ok_ ? Counter::TcpExtTCPSackRecovery : Counter::TcpExtTCPRenoRecovery);

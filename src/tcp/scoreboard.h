@@ -1,5 +1,6 @@
 // What the peer has SACKed, and what that says is lost: RFC 6675, over a bounded set of intervals.
 #pragma once
+#include "base/defence.h"
 #include "base/interval_set.h"
 #include "tcp/context.h"
 
@@ -15,6 +16,8 @@ class Scoreboard {
   void acknowledge(SeqNum snd_una) { sacked_.erase_before(snd_una); }
   void clear() { sacked_.clear(); }
 
+  static constexpr std::size_t kMaxPieces = 512;
+  std::size_t pieces() const { return sacked_.pieces(); }
   bool empty() const { return sacked_.empty(); }
   std::int64_t sacked_bytes() const { return sacked_.length(); }
   bool contains(SeqNum seq) const { return sacked_.contains(seq); }
@@ -30,8 +33,7 @@ class Scoreboard {
   std::int64_t holes(SeqNum from, SeqNum to) const;
 
  private:
-  static constexpr std::size_t kMaxPieces = 512;
-  IntervalSet sacked_{kMaxPieces};
+  IntervalSet sacked_{defended(Defence::ScoreboardBound) ? kMaxPieces : std::size_t{1} << 30};
 };
 
 }  // namespace estab::tcp

@@ -2,6 +2,7 @@
 // machine says where it leads.
 #include <algorithm>
 
+#include "base/defence.h"
 #include "tcp/acceptable.h"
 #include "tcp/connection.h"
 #include "tcp/isn.h"
@@ -141,6 +142,7 @@ void Connection::arrives_in_syn_sent(const wire::Segment& segment, Context& cont
     retries_ = backoff_ = 0;
     retransmit_at_ = kNever;
     context.counters.add(Counter::EstabSimultaneousOpens);
+    if (!defended(Defence::ConnectedAfterAck)) was_connected_ = true;
     apply(Event::RcvSyn, context);
     return;
   }
@@ -270,7 +272,8 @@ void Connection::check_urgent(const wire::Segment& segment, Context& context) {
       state_ == State::Established || state_ == State::FinWait1 || state_ == State::FinWait2;
   // RFC 6093 4, RFC 9293 3.8.5: the pointer names the octet after the urgent data.
   const SeqNum up = sequence_of(segment, rcv_nxt_) + segment.urgent;
-  const bool ahead = up - 1 >= receive_queue_.read_position() && segment.urgent != 0;
+  const bool ahead = (up - 1 >= receive_queue_.read_position() && segment.urgent != 0) ||
+                     !defended(Defence::UrgentBounds);
   const bool newer = !urgent_received_ || up > rcv_up_;
   if (!receiving || !ahead || !newer || fin_received_) {
     if (!ahead || !receiving) context.counters.add(Counter::EstabUrgentIgnored);

@@ -16,6 +16,7 @@ class SendQueue {
   std::size_t size() const { return bytes_.size(); }
   std::size_t memory() const { return bytes_.true_size(); }
 
+  bool empty() const { return bytes_.empty(); }
   void append(Bytes bytes) { bytes_.push_copy(bytes); }
   void append(Slice bytes) { bytes_.push(std::move(bytes)); }
   // Forgets everything below `ack`.

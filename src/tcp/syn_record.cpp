@@ -2,6 +2,7 @@
 // what LISTEN and CLOSED answer.
 #include <algorithm>
 
+#include "base/defence.h"
 #include "tcp/acceptable.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
@@ -25,8 +26,7 @@ bool may_answer(SynRecord& r, Context& context) {
   return yes;
 }
 
-void acknowledge(SynRecord& r, Context& context) {
-  if (!may_answer(r, context)) return;
+void send_ack(SynRecord& r, Context& context) {
   wire::Segment a = make_segment(r.tuple, kAck, WireSeq{r.iss.value + 1}, WireSeq{r.irs.value + 1},
                                  context.tuning);
   a.window = static_cast<std::uint16_t>(std::min(r.rcv_wnd >> r.rcv_wnd_shift, 0xffffu));
@@ -36,6 +36,18 @@ void acknowledge(SynRecord& r, Context& context) {
         wire::Timestamps{timestamp_clock(context.now) + r.ts_offset, r.ts_recent};
   }
   push(std::move(a), context);
+}
+
+void acknowledge(SynRecord& r, Context& context) {
+  if (may_answer(r, context)) send_ack(r, context);
+}
+
+// RFC 5961. The record's own limit comes first: one that is hammered must not use up what the whole
+// stack has (CVE-2016-5696's class).
+void challenge(SynRecord& r, Context& context) {
+  if (!may_answer(r, context) || !challenge_allowed(context)) return;
+  context.counters.add(Counter::TcpExtTCPChallengeACK);
+  send_ack(r, context);
 }
 
 }  // namespace
@@ -52,7 +64,7 @@ SynRecord make_syn_record(const wire::Segment& syn, const SynParameters& with, C
   r.our_mss = with.our_mss;
   r.peer_mss = peer_mss_of(syn, tuning);
   r.peer_window = syn.window;  // RFC 7323 2.2: the window of a SYN is never scaled
-  r.rcv_wnd = static_cast<std::uint32_t>(std::min<std::size_t>(settings.receive_buffer, 65535));
+  r.rcv_wnd = offered_window(settings);
   r.tos = settings.tos;
   if (tuning.tcp_window_scaling != 0 && syn.options.window_scale) {
     r.wscale_ok = true;
@@ -112,8 +124,7 @@ SynVerdict on_segment(SynRecord& r, const wire::Segment& s, Context& context) {
     case Check::Listen:
       return SynVerdict::Remove;  // arrow 5; 3.10.7.4 fourth
     case Check::Challenge:
-      context.counters.add(Counter::TcpExtTCPChallengeACK);
-      if (challenge_allowed(context)) acknowledge(r, context);
+      challenge(r, context);
       return SynVerdict::Drop;
     case Check::Unacceptable:
       acknowledge(r, context);
@@ -125,7 +136,8 @@ SynVerdict on_segment(SynRecord& r, const wire::Segment& s, Context& context) {
     context.counters.add(Counter::EstabTcpBadFlags);
     return SynVerdict::Drop;
   }
-  if (s.ack.value != r.iss.value + 1) {  // SND.UNA < SEG.ACK =< SND.NXT: only one number does
+  if (s.ack.value != r.iss.value + 1 &&
+      defended(Defence::HandshakeAck)) {  // SND.UNA < SEG.ACK =< SND.NXT: only one number does
     push(make_segment(r.tuple, kRst, s.ack, WireSeq{}, context.tuning), context);
     return SynVerdict::Refuse;
   }

@@ -1,6 +1,7 @@
 // TIME-WAIT, and FIN-WAIT-2 without an owner, as records: rules L8 and L10 to L13, L19.
 #include <cstdint>
 
+#include "base/defence.h"
 #include "tcp/acceptable.h"
 #include "tcp/isn.h"
 #include "tcp/output.h"
@@ -29,15 +30,21 @@ void log(Rule rule, const TimeWait& r, const FourTuple& tuple, const wire::Segme
   context.events.push_back(e);
 }
 
-// ACK of what both sides know, rate limited: two ends in TIME-WAIT must not talk for ever.
-void acknowledge(TimeWait& r, const FourTuple& tuple, Context& context) {
+// The rate limit of all that a record answers: two ends in TIME-WAIT must not talk for ever.
+bool may_acknowledge(TimeWait& r, Context& context) {
   const Duration least = milliseconds_of(context.tuning.tcp_invalid_ratelimit);
   const Instant last = from_millis(r.last_ack_at, context.now);
-  if (r.has_acked != 0 && context.now - last < least && last <= context.now) {
+  if (r.has_acked != 0 && context.now - last < least && last <= context.now &&
+      defended(Defence::ChallengeLimit)) {
     context.counters.add(r.state == State::TimeWait ? Counter::TcpExtTCPACKSkippedTimeWait
                                                     : Counter::TcpExtTCPACKSkippedFinWait2);
-    return;
+    return false;
   }
+  return true;
+}
+
+// ACK of what both sides know.
+void send_ack(TimeWait& r, const FourTuple& tuple, Context& context) {
   r.has_acked = 1;
   r.last_ack_at = to_millis(context.now);
   wire::Segment a =
@@ -49,6 +56,18 @@ void acknowledge(TimeWait& r, const FourTuple& tuple, Context& context) {
         wire::Timestamps{timestamp_clock(context.now) + r.ts_offset, r.ts_recent};
   }
   push(std::move(a), context);
+}
+
+void acknowledge(TimeWait& r, const FourTuple& tuple, Context& context) {
+  if (may_acknowledge(r, context)) send_ack(r, tuple, context);
+}
+
+// RFC 5961. The record's own limit comes first: one that is hammered must not use up what the whole
+// stack has (CVE-2016-5696's class).
+void challenge(TimeWait& r, const FourTuple& tuple, Context& context) {
+  if (!may_acknowledge(r, context) || !challenge_allowed(context)) return;
+  context.counters.add(Counter::TcpExtTCPChallengeACK);
+  send_ack(r, tuple, context);
 }
 
 // Is this SYN the start of a new incarnation? RFC 9293 3.6.1 (MAY-2, SHLD-4), RFC 6191 2.
@@ -66,21 +85,21 @@ V on_syn(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, bool liste
   log(Rule::L11_OldSegment, r, tuple, s, context);
   // RFC 6191 2: by timestamps it is surely old: silence. By sequence numbers alone: ask.
   if (r.ts_ok != 0 && s.options.timestamps && !is_rightful_syn(r, s)) return V::Drop;
-  if (challenge_allowed(context)) acknowledge(r, tuple, context);
+  challenge(r, tuple, context);
   return V::Drop;
 }
 
 V on_rst(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, Check check,
          Context& context) {
-  if (r.state == State::TimeWait && context.tuning.tcp_rfc1337 != 0) {  // RFC 1337 fix F1
+  if (r.state == State::TimeWait && context.tuning.tcp_rfc1337 != 0 &&
+      defended(Defence::TimeWaitIgnoresReset)) {  // RFC 1337 fix F1
     context.counters.add(Counter::EstabTimeWaitRstIgnored);
     log(Rule::L11r_RstIgnored, r, tuple, s, context);
     return V::Drop;
   }
   if (check == Check::Reset) return V::End;
   if (check == Check::Challenge) {
-    context.counters.add(Counter::TcpExtTCPChallengeACK);
-    if (challenge_allowed(context)) acknowledge(r, tuple, context);
+    challenge(r, tuple, context);
   } else {
     context.counters.add(Counter::EstabRstIgnored);
   }
@@ -155,8 +174,7 @@ TimeWaitVerdict on_segment(TimeWait& r, const FourTuple& tuple, const wire::Segm
     case Check::Listen:
       return V::Drop;
     case Check::Challenge:
-      context.counters.add(Counter::TcpExtTCPChallengeACK);
-      if (challenge_allowed(context)) acknowledge(r, tuple, context);
+      challenge(r, tuple, context);
       return V::Drop;
     case Check::Unacceptable:
       return on_unacceptable(r, tuple, s, v.why == Counter::TcpExtPAWSEstab, rcv_nxt, context);
@@ -168,7 +186,7 @@ TimeWaitVerdict on_segment(TimeWait& r, const FourTuple& tuple, const wire::Segm
   const auto above = static_cast<std::int32_t>(s.ack.value - r.snd_nxt);
   if (above > 0 || above < -kLargestWindow) {
     context.counters.add(Counter::EstabAckOutOfRange);
-    if (challenge_allowed(context)) acknowledge(r, tuple, context);
+    challenge(r, tuple, context);
     return V::Drop;
   }
   if (r.ts_ok != 0 && s.options.timestamps && sequence_of(s, rcv_nxt) <= rcv_nxt) {

@@ -2,6 +2,7 @@
 // keep-alive (3.8.4), delayed ACK, user timeout (3.8.3, RFC 5482), 2 MSL and the bounds of orphans.
 #include <algorithm>
 
+#include "base/defence.h"
 #include "tcp/connection.h"
 #include "tcp/output.h"
 
@@ -138,7 +139,8 @@ void Connection::probe_window(Context& context) {
   const Duration silence = context.now - std::max(probe_since_, last_ack_received_);
   const bool user_limit =
       settings_.user_timeout > Duration{0} && context.now - probe_since_ >= settings_.user_timeout;
-  if (orphan_ && probes_ >= t.tcp_orphan_retries) return time_out(Rule::L21_OrphanLimit, context);
+  const bool spent = probes_ >= t.tcp_orphan_retries && defended(Defence::PersistBound);
+  if (orphan_ && spent) return time_out(Rule::L21_OrphanLimit, context);
   if (user_limit || silence >= give_up_after(t.tcp_retries2, t)) {
     return time_out(Rule::L20_TimedOut, context);
   }

@@ -1,6 +1,7 @@
 // The user calls of RFC 9293 3.10.1 to 3.10.6: OPEN, SEND, RECEIVE, CLOSE, ABORT.
 #include <algorithm>
 
+#include "base/defence.h"
 #include "tcp/connection.h"
 #include "tcp/output.h"
 
@@ -38,6 +39,7 @@ Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Contex
     if (const auto opened = open_now(tuple_.remote, context); !opened) return fail(EPIPE);
   }
   if (!takes_data(state_) || fin_queued_) return fail(was_connected_ ? EPIPE : ENOTCONN);
+  if (send_queue_.empty()) begin_progress(context);
   std::size_t n = 0;
   pushed_ = !more;
   while (n < bytes.size()) {
@@ -79,7 +81,6 @@ std::size_t Connection::room_to_queue() {
 }
 
 Result<std::size_t> Connection::send(const Slice& bytes, bool more, Context& context) {
-  (void)context;
   if (error_ != 0) return fail(take_error());
   if (!takes_data(state_) || fin_queued_) return fail(was_connected_ ? EPIPE : ENOTCONN);
   const std::size_t used = send_queue_.size();
@@ -87,11 +88,17 @@ Result<std::size_t> Connection::send(const Slice& bytes, bool more, Context& con
   const auto n = static_cast<std::uint32_t>(std::min<std::size_t>(room, bytes.length));
   wants_room_ = n < bytes.length;
   if (n == 0 && bytes.length != 0) return fail(EAGAIN);
+  if (send_queue_.empty()) begin_progress(context);
   send_queue_.append(bytes.sub(0, n));
   more_hint_ = more && n == bytes.length;
   pushed_ = !more_hint_;
   if (!more_hint_ && !settings_.cork) hold_until_ = kNever;
   return std::size_t{n};
+}
+
+void Connection::begin_progress(const Context& context) {
+  progress_una_ = snd_una_;
+  progress_at_ = context.now;
 }
 
 // --- RECEIVE (3.10.3) ---------------------------------------------------------------------------
@@ -217,7 +224,9 @@ void Connection::shutdown_read(Context& context) {
 void Connection::close(bool reset, Context& context) {
   if (orphan_) return;
   orphan_ = true;
-  orphan_until_ = context.now + seconds_of(context.tuning.orphan_lifetime);
+  if (defended(Defence::OrphanBound)) {
+    orphan_until_ = context.now + seconds_of(context.tuning.orphan_lifetime);
+  }
   switch (state_) {
     case State::Closed:
       orphan_until_ = kNever;
@@ -261,6 +270,20 @@ void Connection::close(bool reset, Context& context) {
     return;
   }
   if (!fin_queued_) start_closing(context);
+}
+
+// --- memory is short ----------------------------------------------------------------------------
+
+void Connection::prune(Context& context) {
+  if (!receive_queue_.has_gap()) return;
+  context.counters.add(Counter::TcpExtOfoPruned);
+  receive_queue_.forget_pieces();
+}
+
+void Connection::give_up_for_memory(Context& context) {
+  context.counters.add(Counter::TcpExtTCPAbortOnMemory);
+  send_reset(context);
+  end(Event::UserTimeout, orphan_ ? Rule::L21_OrphanLimit : Rule::L20_TimedOut, ENOBUFS, context);
 }
 
 // --- ABORT (3.10.5) -----------------------------------------------------------------------------

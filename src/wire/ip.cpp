@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/defence.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 #include "wire/ip6_extensions.h"
@@ -60,7 +61,10 @@ Parsed<IpPacket> parse_ipv4(Bytes bytes, Extent extent) {
   const std::size_t total = load16(bytes.data() + 2);
   if (total < header) return tl::unexpected(Counter::EstabIpBadTotalLength);
   if (extent == Extent::kQuoted) return read_ipv4(bytes, header, std::min(total, bytes.size()));
-  if (total > bytes.size()) return tl::unexpected(Counter::EstabIpTruncated);
+  if (total > bytes.size()) {
+    if (defended(Defence::LengthsAgree)) return tl::unexpected(Counter::EstabIpTruncated);
+    bytes = Bytes(bytes.data(), total);  // believed
+  }
   // RFC 1122 3.2.1.2
   if (checksum_fold(checksum_add(0, bytes.first(header))) != 0) {
     return tl::unexpected(Counter::EstabIpBadChecksum);

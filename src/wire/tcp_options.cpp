@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/defence.h"
 #include "wire/bytes.h"
 #include "wire/tcp.h"
 #include "wire/tcp_option_layout.h"
@@ -187,7 +188,8 @@ Parsed<TcpOptions> parse_tcp_options(Bytes bytes, bool syn) {
       continue;
     }
     // MUST-7
-    if (bytes.size() < 2 || bytes[1] > bytes.size() || !length_is_legal(kind, bytes[1])) {
+    const bool fits = bytes.size() >= 2 && bytes[1] <= bytes.size();
+    if ((!fits || !length_is_legal(kind, bytes[1])) && defended(Defence::OptionLengths)) {
       return tl::unexpected(Counter::EstabTcpBadOption);
     }
     read_option(bytes.first(bytes[1]), syn, options);

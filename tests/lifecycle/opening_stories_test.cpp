@@ -145,8 +145,30 @@ STORY(Rules, L5_abort_on_overflow) {
   EXPECT_EQ(s.in(State::SynReceived), 0u);
 }
 
-STORY(Rules, L6_syn_queue_full) {
+STORY(Rules, L6_syn_queue_full_draws_a_cookie) {
   StackStory s(log);
+  s.set("tcp_max_syn_backlog", "1");
+  const auto listener = s.listen(80);
+  stack::Peer first = stack::peer_of(s, 80, 5000);
+  stack::Peer second = stack::peer_of(s, 80, 5001);
+  first.send(kSyn);
+  first.expect();
+  second.send(kSyn);
+  EXPECT_EQ(second.expect().flags, kSyn | kAck);
+  EXPECT_EQ(s.in(State::SynReceived), 1u);  // nothing was stored for the second
+  EXPECT_EQ(s.count(Counter::TcpExtSyncookiesSent), 1u);
+  EXPECT_EQ(s.last(Rule::L6_SynQueueFull).to, State::Listen);
+  second.send(kAck);
+  EXPECT_EQ(s.count(Counter::TcpExtSyncookiesRecv), 1u);
+  EXPECT_EQ(s.last(Rule::L6_SynQueueFull).to, State::SynReceived);  // arrow 6, known only now
+  EXPECT_EQ(s.last(Rule::L6_SynQueueFull).arrow, 6);
+  EXPECT_EQ(s.in(State::Established), 1u);
+  EXPECT_TRUE(s.stack->accept(listener, s.now));
+}
+
+STORY(Rules, L6_syn_queue_full_drops_without_cookies) {
+  StackStory s(log);
+  s.set("tcp_syncookies", "0");
   s.set("tcp_max_syn_backlog", "1");
   s.listen(80);
   stack::Peer first = stack::peer_of(s, 80, 5000);

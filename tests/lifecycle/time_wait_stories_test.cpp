@@ -184,6 +184,62 @@ STORY(Rules, L12b_an_old_syn_gives_it_back) {  // RFC 1122 4.2.2.13 (2)
   s.expect_nothing_left();
 }
 
+STORY(Rules, L12b_a_handshake_that_never_ends_gives_it_back) {
+  InTimeWait s(log);
+  s.set("tcp_synack_retries", "2");
+  stack::Peer forged = stack::peer_of(s, kPort);
+  forged.seq = s.peer.seq + 1;
+  forged.send(kSyn);
+  s.run(8s);
+  EXPECT_EQ(s.in(State::SynReceived), 0u);
+  EXPECT_EQ(s.in(State::TimeWait), 1u);
+  EXPECT_EQ(s.last(Rule::L12b_ReturnedToTimeWait).to, State::TimeWait);
+  s.run(60s - 8s + kTick);  // its 2 MSL went on
+  s.expect_nothing_left();
+}
+
+// Somebody guessed the name and an ISN; then the true peer comes back with a SYN of its own.
+STORY(Rules, L12b_a_forged_syn_does_not_keep_the_true_peer_out) {
+  InTimeWait s(log);
+  stack::Peer forged = stack::peer_of(s, kPort);
+  forged.seq = s.peer.seq + 1000000;
+  forged.send(kSyn);
+  s.take();
+  stack::Peer again = stack::peer_of(s, kPort);
+  again.seq = s.peer.seq + 1;
+  again.send(kSyn);
+  const wire::Segment ack = again.expect();  // of the forged one: the true peer says RST to that
+  EXPECT_EQ(ack.flags, kAck);
+  again.seq = ack.ack.value;
+  again.send(kRst);
+  EXPECT_EQ(s.in(State::TimeWait), 1u);
+  EXPECT_EQ(s.in(State::SynReceived), 0u);
+  again.seq = s.peer.seq + 1;
+  again.send(kSyn);  // its repeat
+  EXPECT_EQ(again.expect().flags, kSyn | kAck);
+  again.send(kAck);
+  EXPECT_EQ(s.in(State::Established), 1u);
+  EXPECT_EQ(s.in(State::TimeWait), 0u);
+}
+
+STORY(Rules, L12b_only_where_a_listener_stands) {
+  StackStory s(log);
+  auto p = s.connected(7);  // we dialled: nobody listens on our port
+  s.close(p.ours);
+  s.take();
+  p.peer.ack += 1;
+  p.peer.send(kFin | kAck);
+  s.take();
+  ASSERT_EQ(s.in(State::TimeWait), 1u);
+  stack::Peer forged = p.peer;
+  forged.seq += 1000;
+  forged.send(kSyn);
+  EXPECT_EQ(forged.expect().flags, kAck);  // a challenge
+  EXPECT_EQ(s.in(State::TimeWait), 1u);
+  EXPECT_EQ(s.in(State::SynReceived), 0u);
+  EXPECT_EQ(s.count(Counter::EstabTimeWaitSynOld), 1u);
+}
+
 STORY(Rules, L13_connect_takes_it_over) {
   StackStory s(log);
   s.set("tcp_tw_reuse", "1");
