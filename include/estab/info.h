@@ -41,6 +41,9 @@ struct Info {
   // totals
   std::uint64_t bytes_sent = 0, bytes_acked = 0, bytes_received = 0, bytes_retrans = 0;
   std::uint32_t segs_in = 0, segs_out = 0, data_segs_in = 0, data_segs_out = 0, total_retrans = 0;
+  std::uint32_t total_rto = 0;  // retransmission timeouts
+  // Time spent with something to send; and of it, held up by the peer's window, by our own buffer.
+  Duration busy{0}, limited_by_window{0}, limited_by_buffer{0};
   std::uint32_t dsack_dups = 0, reord_seen = 0, rcv_ooopack = 0;
   std::uint64_t send_buffer = 0, receive_buffer = 0, memory = 0;
 };

@@ -56,6 +56,7 @@ struct SocketOptions {
   bool oob_inline = false;          // SO_OOBINLINE
   bool no_delay = false;            // TCP_NODELAY
   bool cork = false;                // TCP_CORK
+  bool tell_readable = false;       // TCP_INQ: estab_recvmsg() says how much is left to read
   std::optional<bool> quick_ack{};  // TCP_QUICKACK; nothing: the first ACKs are not delayed
   bool linger = false;              // SO_LINGER: close() waits up to linger_time; with 0 it resets
   Duration linger_time{0};

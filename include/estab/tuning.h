@@ -25,6 +25,7 @@ namespace estab {
   X(tcp_syncookies,           choice,       1,     0,        2, "SYN cookies (RFC 4987): 0 never, 1 when the SYN queue is full, 2 always") \
   X(tcp_abort_on_overflow,    flag,         0,     0,        1, "answer a final ACK that finds the accept queue full with RST instead of silence") \
   X(tcp_timestamps,           choice,       1,     0,        2, "RFC 7323 timestamps: 0 off, 1 on with a random offset for each peer, 2 on without") \
+  X(tcp_timestamps_required,  flag,         0,     0,        1, "drop what lacks an agreed timestamp, as RFC 7323 3.2 advises; 0: take it, as Linux does, for middleboxes strip them") \
   X(tcp_window_scaling,       flag,         1,     0,        1, "RFC 7323 window scaling") \
   X(tcp_sack,                 flag,         1,     0,        1, "RFC 2018 selective acknowledgements") \
   X(tcp_dsack,                flag,         1,     0,        1, "RFC 2883 duplicate SACKs") \

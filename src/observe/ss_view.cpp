@@ -145,10 +145,23 @@ void info_sizes_and_totals(std::string& line, const tcp::Info& i, bool numeric) 
   }
 }
 
+void info_limits(std::string& line, const tcp::Info& i) {
+  if (i.busy < std::chrono::milliseconds(1)) return;
+  const auto share = [&](const char* name, Duration of) {
+    if (of < std::chrono::milliseconds(1)) return;
+    const double percent = 100 * milliseconds(of) / milliseconds(i.busy);
+    line += fmt::format(" {}:{}ms({:.1f}%)", name, whole_milliseconds(of), percent);
+  };
+  line += fmt::format(" busy:{}ms", whole_milliseconds(i.busy));
+  share("rwnd_limited", i.limited_by_window);
+  share("sndbuf_limited", i.limited_by_buffer);
+}
+
 void info_recent(std::string& line, const tcp::Info& i) {
   count(line, "lastsnd", static_cast<std::uint64_t>(whole_milliseconds(i.last_data_sent)));
   count(line, "lastrcv", static_cast<std::uint64_t>(whole_milliseconds(i.last_data_received)));
   count(line, "lastack", static_cast<std::uint64_t>(whole_milliseconds(i.last_ack_received)));
+  info_limits(line, i);
   count(line, "unacked", i.unacked);
   if (i.retrans != 0 || i.total_retrans != 0) {
     line += fmt::format(" retrans:{}/{}", i.retrans, i.total_retrans);

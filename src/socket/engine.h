@@ -63,6 +63,7 @@ class Engine : private Driven {
   Result<SocketOptions> get_options(SocketId id) const;
   Result<void> change_options(SocketId id, const std::function<void(SocketOptions&)>& change);
   Result<void> set_nonblocking(SocketId id, bool on);
+  void push_out(SocketId id);  // what Nagle or a cork holds back
   Result<int> take_error(SocketId id);
   Result<void> on_ready(SocketId id, Readiness mask, ReadyCall call);
 

@@ -105,6 +105,14 @@ Result<void> Engine::apply_options(Entry& entry) {
   return {};
 }
 
+void Engine::push_out(SocketId id) {
+  Lock held(mutex_);
+  const Entry* entry = find(id);
+  if (entry == nullptr || !entry->connection) return;
+  stack_->push_out(entry->connection, now());
+  flush(held);
+}
+
 Result<void> Engine::set_nonblocking(SocketId id, bool on) {
   const Lock held(mutex_);
   Entry* entry = find(id);

@@ -1,9 +1,12 @@
 // The POSIX face: calls that move bytes.
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "estab/posix.h"
@@ -99,6 +102,26 @@ ssize_t receive_pieces(const SocketRef& socket, Pieces pieces, unsigned flags) {
   return static_cast<ssize_t>(done);
 }
 
+// TCP_INQ: how many bytes more could be read now; the end of the stream counts as one.
+void tell_readable(const SocketRef& socket, msghdr& message) {
+  const std::size_t room = std::exchange(message.msg_controllen, 0);
+  const auto options = socket->get_options(socket.id());
+  const auto look = socket->look(socket.id());
+  if (!options || !options->tell_readable || !look) return;
+  if (message.msg_control == nullptr || room < CMSG_LEN(sizeof(int))) {
+    message.msg_flags |= MSG_CTRUNC;
+    return;
+  }
+  const bool ended = (look->readiness & estab::kReadClosed) != 0;
+  const int left = static_cast<int>(look->readable > 0 ? look->readable : ended ? 1 : 0);
+  auto* header = static_cast<cmsghdr*>(message.msg_control);
+  header->cmsg_level = IPPROTO_TCP;
+  header->cmsg_type = TCP_CM_INQ;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &left, sizeof(left));
+  message.msg_controllen = std::min<std::size_t>(room, CMSG_SPACE(sizeof(int)));
+}
+
 int check_count(int count) {
   constexpr int kMostPieces = 1024;  // UIO_MAXIOV
   return count < 0 || count > kMostPieces ? refuse(EINVAL) : 0;
@@ -158,8 +181,8 @@ ssize_t estab_recvmsg(int fd, msghdr* message, int flags) {
       receive_pieces(socket, {message->msg_iov, message->msg_iovlen}, our_flags(flags));
   if (got >= 0) {
     message->msg_namelen = 0;
-    message->msg_controllen = 0;
     message->msg_flags = (flags & MSG_OOB) != 0 ? MSG_OOB : 0;
+    tell_readable(socket, *message);
   }
   return got;
 }

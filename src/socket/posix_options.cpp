@@ -1,10 +1,12 @@
 // getsockopt and setsockopt, by the rules of Linux's sk_setsockopt(), do_tcp_setsockopt() and
 // do_ip_setsockopt(): what is checked, in which order, and what is rounded.
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/time.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -151,6 +153,9 @@ Setting set_tcp_level(int name, const void* value, socklen_t length) {
       return [n](SocketOptions& o) { o.defer_accept = deferred_by(n); };
     case TCP_USER_TIMEOUT:
       return [n](SocketOptions& o) { o.user_timeout = milliseconds(n); };
+    case TCP_INQ:
+      if (n < 0 || n > 1) return fail(EINVAL);
+      return set_flag(&SocketOptions::tell_readable, n);
     case TCP_NOTSENT_LOWAT:
       return [n](SocketOptions& o) { o.not_sent_low_water = static_cast<unsigned>(n); };
     default:
@@ -226,6 +231,26 @@ struct Asked {  // what a getter may look at
   Tuning tuning;
 };
 
+int buffer_of(const Asked& a, int name) {
+  const SocketOptions& o = a.options;
+  return name == SO_RCVBUF
+             ? shown_buffer(o.receive_buffer, a.tuning.tcp_rmem_default, a.tuning.tcp_rmem_max)
+             : shown_buffer(o.send_buffer, a.tuning.tcp_wmem_default, a.tuning.tcp_wmem_max);
+}
+
+// SO_MEMINFO: struct sock_diag's nine numbers, in its order.
+std::vector<std::uint8_t> memory_of(const Asked& a) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> numbers{};
+  numbers[SK_MEMINFO_RMEM_ALLOC] = static_cast<std::uint32_t>(a.look.readable);
+  numbers[SK_MEMINFO_RCVBUF] = static_cast<std::uint32_t>(buffer_of(a, SO_RCVBUF));
+  numbers[SK_MEMINFO_WMEM_ALLOC] = static_cast<std::uint32_t>(a.look.unacked - a.look.unsent);
+  numbers[SK_MEMINFO_SNDBUF] = static_cast<std::uint32_t>(buffer_of(a, SO_SNDBUF));
+  numbers[SK_MEMINFO_WMEM_QUEUED] = static_cast<std::uint32_t>(a.look.unacked);
+  std::vector<std::uint8_t> bytes(sizeof(numbers));
+  std::memcpy(bytes.data(), numbers.data(), sizeof(numbers));
+  return bytes;
+}
+
 std::optional<Value> get_socket_level(const Asked& a, int name) {
   const SocketOptions& o = a.options;
   switch (name) {
@@ -248,9 +273,10 @@ std::optional<Value> get_socket_level(const Asked& a, int name) {
     case SO_ERROR:
       return a.engine.take_error(a.id).value_or(EBADF);
     case SO_RCVBUF:
-      return shown_buffer(o.receive_buffer, a.tuning.tcp_rmem_default, a.tuning.tcp_rmem_max);
     case SO_SNDBUF:
-      return shown_buffer(o.send_buffer, a.tuning.tcp_wmem_default, a.tuning.tcp_wmem_max);
+      return buffer_of(a, name);
+    case SO_MEMINFO:
+      return memory_of(a);
     case SO_RCVLOWAT:
       return static_cast<int>(
           std::min(static_cast<std::int64_t>(o.receive_low_water), a.tuning.tcp_rmem_max / 2));
@@ -311,6 +337,10 @@ std::optional<Value> get_tcp_level(const Asked& a, int name) {
       return std::string(o.congestion);
     case TCP_INFO:
       return tcp_info_of(a);
+    case TCP_CC_INFO:
+      return std::vector<std::uint8_t>{};  // Reno has nothing of its own to tell, as in Linux
+    case TCP_INQ:
+      return o.tell_readable ? 1 : 0;
     default:
       return std::nullopt;
   }
@@ -399,7 +429,10 @@ extern "C" int estab_setsockopt(int fd, int level, int name, const void* value, 
   }
   if (!setting) return refuse(ENOPROTOOPT);
   if (!*setting) return answer(*setting);
-  return answer(socket->change_options(socket.id(), **setting));
+  const auto changed = socket->change_options(socket.id(), **setting);
+  // tcp(7): setting TCP_NODELAY flushes what is pending, a cork notwithstanding; each time.
+  if (changed && level == IPPROTO_TCP && name == TCP_NODELAY) socket->push_out(socket.id());
+  return answer(changed);
 }
 
 extern "C" int estab_getsockopt(int fd, int level, int name, void* value, socklen_t* length) {

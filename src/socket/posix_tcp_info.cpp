@@ -3,6 +3,7 @@
 #include <linux/tcp.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <limits>
 
@@ -11,6 +12,10 @@ namespace {
 
 std::uint32_t micros(Duration d) {
   return static_cast<std::uint32_t>(d / std::chrono::microseconds(1));
+}
+
+std::uint64_t long_micros(Duration d) {
+  return static_cast<std::uint64_t>(d / std::chrono::microseconds(1));
 }
 
 std::uint32_t millis(Duration d) {
@@ -25,6 +30,18 @@ std::uint64_t rate(std::uint64_t bytes, Duration time) {  // bytes/s
   const auto us = time / std::chrono::microseconds(1);
   return us > 0 ? bytes * 1'000'000 / static_cast<std::uint64_t>(us) : 0;
 }
+
+// What Linux 6.18 has beyond the header of Debian 12; none of it is aligned otherwise than here.
+struct LongTcpInfo {
+  tcp_info base;
+  std::uint32_t rcv_wnd;
+  std::uint32_t rehash;
+  std::uint16_t total_rto;
+  std::uint16_t total_rto_recoveries;
+  std::uint32_t total_rto_time;  // ms
+  std::uint32_t accurate_ecn[8];
+};
+static_assert(offsetof(LongTcpInfo, rcv_wnd) == 232 && sizeof(LongTcpInfo) == 280);
 
 void fill_state(tcp_info& to, const ConnectionInfo& i) {
   to.tcpi_state = static_cast<std::uint8_t>(linux_number(i.state));
@@ -77,6 +94,9 @@ void fill_totals(tcp_info& to, const ConnectionInfo& i) {
   to.tcpi_notsent_bytes = static_cast<std::uint32_t>(i.not_sent);
   to.tcpi_data_segs_in = i.data_segs_in;
   to.tcpi_data_segs_out = i.data_segs_out;
+  to.tcpi_busy_time = long_micros(i.busy);
+  to.tcpi_rwnd_limited = long_micros(i.limited_by_window);
+  to.tcpi_sndbuf_limited = long_micros(i.limited_by_buffer);
   to.tcpi_delivery_rate = rate(i.snd_cwnd, i.srtt);
   to.tcpi_dsack_dups = i.dsack_dups;
   to.tcpi_reord_seen = i.reord_seen;
@@ -86,7 +106,8 @@ void fill_totals(tcp_info& to, const ConnectionInfo& i) {
 }  // namespace
 
 TcpInfoBytes linux_tcp_info(const ConnectionInfo& info) {
-  tcp_info out{};
+  LongTcpInfo all{};
+  tcp_info& out = all.base;
   fill_state(out, info);
   if (info.state == State::Listen) {  // tcp_get_info(): the queue and its bound
     out.tcpi_unacked = static_cast<std::uint32_t>(info.receive_queue);
@@ -94,11 +115,13 @@ TcpInfoBytes linux_tcp_info(const ConnectionInfo& info) {
   } else {
     fill_path(out, info);
     fill_totals(out, info);
+    all.rcv_wnd = info.rcv_wnd;
+    all.total_rto = static_cast<std::uint16_t>(std::min<std::uint32_t>(info.total_rto, 0xffff));
   }
   TcpInfoBytes result;
-  static_assert(sizeof(out) <= sizeof(result.bytes));
-  result.size = sizeof(out);
-  std::memcpy(result.bytes.data(), &out, sizeof(out));
+  static_assert(sizeof(all) <= sizeof(result.bytes));
+  result.size = sizeof(all);
+  std::memcpy(result.bytes.data(), &all, sizeof(all));
   return result;
 }
 

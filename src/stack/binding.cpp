@@ -86,11 +86,8 @@ Result<ListenerId> Stack::Impl::listen(BindingId id, const ListenOptions& option
   b->listener = listeners_.add(std::move(listener));
   ports_.add(b->local.port, holder_of(*b));
   (void)set_backlog(b->listener, options.backlog);
-  LifecycleEvent e = event({b->local, {}}, listeners_.get(b->listener)->id, now);
-  e.to = State::Listen;
-  e.event = Event::PassiveOpen;
-  e.arrow = 1;
-  log(e);
+  log(move({b->local, {}}, listeners_.get(b->listener)->id, State::Closed, Event::PassiveOpen,
+           now));
   return b->listener;
 }
 
@@ -132,12 +129,8 @@ void Stack::Impl::close(ListenerId id, Instant now) {
   start(now);
   Listener* listener = listeners_.get(id);
   if (listener == nullptr) return;
-  LifecycleEvent e = event({listener->local, {}}, listener->id, now);
+  LifecycleEvent e = move({listener->local, {}}, listener->id, State::Listen, Event::Close, now);
   e.in_state = now - listener->since;
-  e.from = State::Listen;
-  e.to = State::Closed;
-  e.event = Event::Close;
-  e.arrow = 2;
   log(e);
   while (listener->syn_queue.first != kNoRecord) {  // silently, as Linux does
     end_syn(listener->syn_queue.first, Event::Abort, Rule::L7_ListenerClosed, 0, Timer::kRuns, now);

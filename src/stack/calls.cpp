@@ -103,6 +103,14 @@ Result<void> Stack::Impl::set_settings(ConnectionId id, const tcp::Settings& set
   return {};
 }
 
+void Stack::Impl::push_out(ConnectionId id, Instant now) {
+  start(now);
+  ConnectionEntry* entry = connections_.get(id);
+  if (entry == nullptr) return;
+  entry->connection.push_out();
+  settle(*entry, now);
+}
+
 const tcp::Connection* Stack::Impl::connection(ConnectionId id) const {
   const ConnectionEntry* entry = connections_.get(id);
   return entry != nullptr ? &entry->connection : nullptr;

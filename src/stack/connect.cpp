@@ -150,7 +150,7 @@ ConnectionId Stack::Impl::open_connection(const FourTuple& tuple, const Holder& 
     const TimeWaitRecord& record = time_waits_.get(old);
     iss = tcp::reopened_iss(record.tcp, iss);
     counters_.add(Counter::TcpExtTWRecycled);
-    note_time_wait(old, State::Closed, Event::ActiveOpen, 0, Rule::L13_ReusedByConnect, 0, now);
+    note_time_wait(old, State::Closed, Event::ActiveOpen, Rule::L13_ReusedByConnect, 0, now);
     forget_time_wait(old, Timer::kRuns);
   }
   tcp::Context c = context(now);

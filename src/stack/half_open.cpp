@@ -141,11 +141,7 @@ void Stack::Impl::open_half(ListenerId id, const wire::Segment& syn, const Arriv
     demux_.insert(arrival.name, ref);
   }
   counters_.add(Counter::TcpPassiveOpens);
-  LifecycleEvent e = event(syn.tuple, entry.id, now);
-  e.from = State::Listen;
-  e.to = State::SynReceived;
-  e.event = Event::RcvSyn;
-  e.arrow = 6;
+  LifecycleEvent e = move(syn.tuple, entry.id, State::Listen, Event::RcvSyn, now);
   e.segment_flags = syn.flags;
   log(e);
   drain(entry.id, route_of(index), now);
@@ -300,8 +296,8 @@ void Stack::Impl::promote(std::uint32_t index, const wire::Segment& segment, Ins
   syns_.remove(index, listeners_.get(entry.listener)->syn_queue);
   if (entry.time_wait) {  // L12: now it is certain
     counters_.add(Counter::EstabTimeWaitReopened);
-    note_time_wait(entry.time_wait, State::Closed, Event::RcvSyn, 0, Rule::L12_Reopened,
-                   segment.flags, now);
+    note_time_wait(entry.time_wait, State::Closed, Event::RcvSyn, Rule::L12_Reopened, segment.flags,
+                   now);
     forget_time_wait(entry.time_wait, Timer::kRuns);
   }
   hand_to_listener(child, entry.listener, segment, now);
@@ -339,13 +335,8 @@ void Stack::Impl::end_syn(std::uint32_t index, Event why, Rule rule, std::uint8_
                           Timer timer, Instant now) {
   const SynEntry& entry = syns_.get(index);
   counters_.add(Counter::TcpAttemptFails);
-  LifecycleEvent e = event(entry.record.tuple, entry.id, now);
+  LifecycleEvent e = move(entry.record.tuple, entry.id, State::SynReceived, why, now);
   e.in_state = now - tcp::from_millis(entry.record.created_at, now);
-  e.from = State::SynReceived;
-  const bool arrow5 = why == Event::RcvRst || why == Event::RcvSyn;
-  e.to = arrow5 ? State::Listen : State::Closed;
-  e.event = why;
-  e.arrow = why == Event::RcvRst ? 5 : 0;
   e.rule = rule;
   e.segment_flags = flags;
   log(e);
@@ -360,8 +351,8 @@ void Stack::Impl::drop_syn(std::uint32_t index, Timer timer, Instant now) {
     demux_.replace(hash, ref, entry.time_wait);
     time_waits_.get(entry.time_wait).reopened = 0;
     counters_.add(Counter::EstabTimeWaitReturned);
-    note_time_wait(entry.time_wait, State::TimeWait, Event::RcvRst, 0,
-                   Rule::L12b_ReturnedToTimeWait, 0, now);
+    note_time_wait(entry.time_wait, State::TimeWait, Event::RcvRst, Rule::L12b_ReturnedToTimeWait,
+                   0, now);
   } else {
     demux_.erase(hash, ref);
   }

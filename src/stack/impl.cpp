@@ -1,6 +1,7 @@
 #include "stack/impl.h"
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 
 namespace estab::stack {
@@ -197,6 +198,19 @@ LifecycleEvent Stack::Impl::event(const FourTuple& tuple, std::uint64_t id, Inst
   e.at = now;
   e.connection = id;
   e.tuple = tuple;
+  return e;
+}
+
+// Listeners and records: what opens them is always a passive OPEN, or does not matter.
+LifecycleEvent Stack::Impl::move(const FourTuple& tuple, std::uint64_t id, State from, Event why,
+                                 Instant now) const {
+  const tcp::Step& step = tcp::step(from, why, tcp::Opened::Passively);
+  assert(step.decision == tcp::Decision::Move);
+  LifecycleEvent e = event(tuple, id, now);
+  e.from = from;
+  e.to = step.to;
+  e.event = why;
+  e.arrow = step.arrow;
   return e;
 }
 

@@ -24,6 +24,7 @@
 #include "stack/stack.h"
 #include "tcp/isn.h"
 #include "tcp/syn_cookie.h"
+#include "tcp/state_machine.h"
 
 namespace estab::stack {
 
@@ -77,6 +78,7 @@ class Stack::Impl {
   void abort(ConnectionId id, Instant now);
   int take_error(ConnectionId id);
   Result<void> set_settings(ConnectionId id, const tcp::Settings& settings, Instant now);
+  void push_out(ConnectionId id, Instant now);
   const tcp::Connection* connection(ConnectionId id) const;
   tcp::Readiness readiness(ConnectionId id) const;
   tcp::Readiness readiness(ListenerId id) const;
@@ -117,6 +119,9 @@ class Stack::Impl {
   tcp::Path path_to(const FourTuple& tuple, Instant now) const;
   // A lifecycle event that the stack itself has to tell.
   LifecycleEvent event(const FourTuple& tuple, std::uint64_t id, Instant now) const;
+  // The same for a move that the state machine's table decides: next state and arrow are its.
+  LifecycleEvent move(const FourTuple& tuple, std::uint64_t id, State from, Event why,
+                      Instant now) const;
   void log(const LifecycleEvent& event);
 
   // --- poll.cpp
@@ -188,8 +193,9 @@ class Stack::Impl {
   void on_time_wait_timer(Ref ref, Instant now);
   // The record goes, its tuple with it (unless a SYN record stands for that), without a word.
   void forget_time_wait(Ref ref, Timer timer);
-  void note_time_wait(Ref ref, State to, Event event, std::uint8_t arrow, Rule rule,
-                      std::uint8_t flags, Instant now);
+  void log_move(Ref ref, State from, Event why, Rule rule, std::uint8_t flags, Instant now);
+  // What the table does not know: the 4-tuple goes to a new incarnation, or comes back (L12, L13).
+  void note_time_wait(Ref ref, State to, Event event, Rule rule, std::uint8_t flags, Instant now);
   std::uint64_t id_of(const TimeWaitRecord& record) const;
   static Holder holder_of(const TimeWaitRecord& record, const IpAddress& local);
   void remember(Ref ref, Instant now);

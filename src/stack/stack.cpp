@@ -61,6 +61,7 @@ int Stack::take_error(ConnectionId id) { return impl_->take_error(id); }
 Result<void> Stack::set_settings(ConnectionId id, const tcp::Settings& settings, Instant now) {
   return impl_->set_settings(id, settings, now);
 }
+void Stack::push_out(ConnectionId id, Instant now) { impl_->push_out(id, now); }
 const tcp::Connection* Stack::connection(ConnectionId id) const { return impl_->connection(id); }
 tcp::Readiness Stack::readiness(ConnectionId id) const { return impl_->readiness(id); }
 tcp::Readiness Stack::readiness(ListenerId id) const { return impl_->readiness(id); }

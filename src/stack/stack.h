@@ -143,6 +143,7 @@ class Stack {
   void abort(ConnectionId id, Instant now);  // ABORT; the handle stays until close()
   int take_error(ConnectionId id);
   Result<void> set_settings(ConnectionId id, const tcp::Settings& settings, Instant now);
+  void push_out(ConnectionId id, Instant now);  // what Nagle or a cork holds back
   // A look; nullptr when the handle is dead. Valid until the next call.
   const tcp::Connection* connection(ConnectionId id) const;
   tcp::Readiness readiness(ConnectionId id) const;

@@ -34,11 +34,10 @@ bool Stack::Impl::compact(ConnectionEntry& entry, Instant now) {
     remember(ref, now);
   } else {  // L14
     counters_.add(Counter::TcpExtTCPTimeWaitOverflow);
-    LifecycleEvent e = event(tuple, c.id(), now);
+    const Event over = state == State::TimeWait ? Event::Timeout2Msl : Event::UserTimeout;
+    LifecycleEvent e = move(tuple, c.id(), state, over, now);
     e.in_state = now - c.state_since();
-    e.from = state;
-    e.to = State::Closed;
-    e.event = state == State::TimeWait ? Event::Timeout2Msl : Event::UserTimeout;
+    e.arrow = 0;  // no 2 MSL have passed
     e.rule = Rule::L14_TooManyTimeWait;
     log(e);
     release(entry);
@@ -67,10 +66,8 @@ void Stack::Impl::to_time_wait(Ref ref, const wire::Segment& segment, const Arri
     case tcp::TimeWaitVerdict::Restart:  // L10
       time_waits_.restart(ref, now + length, now);
       break;
-    case tcp::TimeWaitVerdict::Enter: {    // arrow 16
-      record.tcp.state = State::FinWait2;  // what it was, for the event
-      note_time_wait(ref, State::TimeWait, Event::RcvFin, 16, Rule::None, segment.flags, now);
-      record.tcp.state = State::TimeWait;
+    case tcp::TimeWaitVerdict::Enter: {  // arrow 16
+      log_move(ref, State::FinWait2, Event::RcvFin, Rule::None, segment.flags, now);
       --fin_wait_2_records_;
       ++releases_;
       time_waits_.restart(ref, now + length, now);
@@ -80,9 +77,8 @@ void Stack::Impl::to_time_wait(Ref ref, const wire::Segment& segment, const Arri
       return open_half(listener, segment, arrival, ref, now);
     case tcp::TimeWaitVerdict::End: {
       drain(id_of(record), {}, now);
-      const bool rst = segment.has(wire::kRst);
-      note_time_wait(ref, State::Closed, rst ? Event::RcvRst : Event::Abort, 0, Rule::None,
-                     segment.flags, now);
+      const Event why = segment.has(wire::kRst) ? Event::RcvRst : Event::Abort;
+      log_move(ref, record.tcp.state, why, Rule::None, segment.flags, now);
       return forget_time_wait(ref, Timer::kRuns);
     }
   }
@@ -94,10 +90,10 @@ void Stack::Impl::on_time_wait_timer(Ref ref, Instant now) {
   const TimeWaitRecord& record = time_waits_.get(ref);
   if (record.tcp.state == State::TimeWait) {  // arrow 20
     counters_.add(Counter::TcpExtTW);
-    note_time_wait(ref, State::Closed, Event::Timeout2Msl, 20, Rule::None, 0, now);
+    log_move(ref, State::TimeWait, Event::Timeout2Msl, Rule::None, 0, now);
   } else {  // L8
     counters_.add(Counter::EstabFinWait2Timeout);
-    note_time_wait(ref, State::Closed, Event::UserTimeout, 0, Rule::L8_FinWait2Timeout, 0, now);
+    log_move(ref, State::FinWait2, Event::UserTimeout, Rule::L8_FinWait2Timeout, 0, now);
   }
   forget_time_wait(ref, Timer::kExpired);
 }
@@ -124,15 +120,24 @@ void Stack::Impl::forget_time_wait(Ref ref, Timer timer) {
   }
 }
 
-void Stack::Impl::note_time_wait(Ref ref, State to, Event why, std::uint8_t arrow, Rule rule,
-                                 std::uint8_t flags, Instant now) {
+void Stack::Impl::log_move(Ref ref, State from, Event why, Rule rule, std::uint8_t flags,
+                           Instant now) {
+  const TimeWaitRecord& record = time_waits_.get(ref);
+  LifecycleEvent e = move(time_waits_.tuple(ref), id_of(record), from, why, now);
+  e.in_state = now - tcp::from_millis(record.entered, now);
+  e.rule = rule;
+  e.segment_flags = flags;
+  log(e);
+}
+
+void Stack::Impl::note_time_wait(Ref ref, State to, Event why, Rule rule, std::uint8_t flags,
+                                 Instant now) {
   const TimeWaitRecord& record = time_waits_.get(ref);
   LifecycleEvent e = event(time_waits_.tuple(ref), id_of(record), now);
   e.in_state = now - tcp::from_millis(record.entered, now);
   e.from = record.tcp.state;
   e.to = to;
   e.event = why;
-  e.arrow = arrow;
   e.rule = rule;
   e.segment_flags = flags;
   log(e);

@@ -50,7 +50,7 @@ Verdict check_first_four(const Expectation& e, const wire::Segment& s) {
   if (crossed(e, s, seq)) return {};
   if (s.has(kRst)) return check_rst(e, seq);
   if (fails_paws(e, s)) return {Check::Unacceptable, Counter::TcpExtPAWSEstab};
-  if (e.ts_ok && !s.options.timestamps && !s.has(kSyn)) {
+  if (e.ts_ok && e.ts_required && !s.options.timestamps && !s.has(kSyn)) {
     return {Check::Drop, Counter::EstabTimestampMissing};  // RFC 7323 3.2
   }
   const bool synchronized = kSynchronized.has(e.state);

@@ -18,6 +18,7 @@ struct Expectation {
   SeqNum rcv_nxt;
   std::int64_t rcv_wnd = 0;
   bool ts_ok = false;
+  bool ts_required = false;  // tcp_timestamps_required
   std::uint32_t ts_recent = 0;
   bool ts_recent_valid = true;  // not older than 24 days (RFC 7323 5.5)
 };

@@ -79,9 +79,17 @@ void Connection::acknowledge(const wire::Segment& segment, Context& context) {
   const SeqNum una_before = snd_una_;
   const std::int64_t flight_before = in_flight();
   last_ack_received_ = context.now;
+  // MSG_MORE holds for the call alone: when an ACK asks what may go, Nagle decides.
+  if (more_hint_ && !settings_.cork) {
+    more_hint_ = false;
+    hold_until_ = kNever;
+  }
   const bool window_moved = update_send_window(segment, seq, ack);
+  const std::int64_t sacked_before = scoreboard_.sacked_bytes();
   if (ack > snd_una_) advance_una(segment, ack, context);
   const std::int64_t newly_acked = snd_una_ - una_before;
+  const std::int64_t told_before =
+      sack_ok_ ? sacked_before - scoreboard_.sacked_bytes() : dup_acks_ * effective_mss();
 
   std::int64_t newly_sacked = 0;
   bool dsack = false;
@@ -97,10 +105,13 @@ void Connection::acknowledge(const wire::Segment& segment, Context& context) {
   const bool duplicate =
       ack == una_before && flight_before > 0 && segment.length() == 0 && !window_moved && !dsack;
   if (newly_acked > 0 && phase_ != Phase::Recovery) {
+    // What left the network only now: SACKs and duplicates told of the rest when it did.
+    const std::int64_t least = std::min(newly_acked, effective_mss());
+    const std::int64_t delivered = std::max(newly_acked - told_before, least) + newly_sacked;
     const bool limited = congestion_.in_slow_start()
                              ? congestion_.cwnd() < 2 * flight_before
                              : flight_before + effective_mss() > congestion_.cwnd();
-    congestion_.on_ack(newly_acked, effective_mss(), limited);
+    congestion_.on_ack(delivered, effective_mss(), limited);
   }
   detect_loss(newly_acked, newly_sacked, duplicate, context);
   after_ack_of_fin(context);

@@ -160,9 +160,21 @@ TEST(Close, MAY_1_and_SHLD_3_and_L19_data_after_close_is_reset) {
     c.drop_output();
     c.inject({.seq = c.peer_next, .ack = s == State::FinWait2 ? kUna + 1 : kUna, .text = "late"});
     EXPECT_EQ(c.c.state(), State::Closed);
-    EXPECT_TRUE(c.expect_one().has(kRst));
+    const wire::Segment rst = c.expect_one();
+    EXPECT_EQ(rst.flags, kRst);
+    EXPECT_EQ(rst.seq.value, s == State::FinWait2 ? kUna + 1 : kUna);  // SEG.ACK: what it waits for
     EXPECT_TRUE(c.saw(Rule::L19_DataAfterClose));
   }
+}
+
+TEST(Close, L19_a_fin_beyond_a_gap_tells_of_data) {
+  OneEnd c;
+  c.reach(State::FinWait1);
+  c.close();
+  c.drop_output();
+  c.inject({.flags = kFin | kAck, .seq = c.peer_next + 100, .ack = kUna + 1});
+  EXPECT_EQ(c.expect_one().flags, kRst);
+  EXPECT_TRUE(c.saw(Rule::L19_DataAfterClose));
 }
 
 TEST(Close, after_shut_rd_and_shut_wr_too) {

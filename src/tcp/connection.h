@@ -24,6 +24,7 @@
 #include "tcp/record.h"
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
+#include "tcp/send_limits.h"
 #include "tcp/send_queue.h"
 #include "tcp/settings.h"
 #include "tcp/state_machine.h"
@@ -104,6 +105,8 @@ class Connection {
   Result<std::uint8_t> receive_urgent(bool peek, Context& context);
   bool at_mark() const;  // SIOCATMARK (MUST-33)
   void set_settings(const Settings& settings, Context& context);
+  // What Nagle or a cork holds back goes now: TCP_NODELAY does that each time it is set.
+  void push_out() { push_now_ = true; }
   const Settings& settings() const { return settings_; }
 
   Result<void> shutdown_write(Context& context);  // CLOSE of our direction; the owner reads on
@@ -196,6 +199,8 @@ class Connection {
   std::int64_t pipe() const;
 
   // --- transmit.cpp
+  void send_new(Context& context);
+  SendLimits::Kind limited_by() const;
   bool send_one(Context& context);        // the next new segment; false: nothing may go
   bool retransmit_one(Context& context);  // the next hole; false: none is left, or no room
   bool may_send_part(std::int64_t length, std::int64_t available, Context& context);
@@ -260,7 +265,10 @@ class Connection {
   bool urgent_received_ = false;  // rcv_up_ means something
   bool urgent_read_ = false;
   bool doubt_ = false;
-  bool more_hint_ = false;         // MSG_MORE
+  bool more_hint_ = false;         // MSG_MORE: until the next ACK
+  bool pushed_ = true;             // the last SEND had the PUSH flag: no MSG_MORE
+  bool wants_room_ = false;        // send() took less than it was given
+  bool push_now_ = false;          // what is held back goes with the next transmit()
   bool held_long_enough_ = false;  // a corked segment's time is over
   bool remote_given_ = false;      // OPEN named the remote socket
 
@@ -306,6 +314,9 @@ class Connection {
   int quick_acks_ = 0;                 // ACK at once this many times
   std::uint32_t rcv_mss_ = 536;        // RMSS: what full-sized looks like
   std::optional<wire::SackBlock> dsack_;
+
+  SendLimits send_limits_;
+  std::uint32_t total_rto_ = 0;  // retransmission timeouts, of the SYN too
 
   // rate limits of answers, and totals
   Instant last_answer_{};

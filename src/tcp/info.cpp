@@ -54,6 +54,10 @@ Info Connection::info(const Tuning& tuning, Instant now) const {
   i.retransmits = static_cast<std::uint32_t>(retries_);
   i.probes = static_cast<std::uint32_t>(std::max(probes_, keep_probes_));
   i.backoff = static_cast<std::uint32_t>(backoff_);
+  i.total_rto = total_rto_;
+  i.busy = send_limits_.busy(now);
+  i.limited_by_window = send_limits_.by_window(now);
+  i.limited_by_buffer = send_limits_.by_buffer(now);
   i.bytes_sent = bytes_sent_;
   i.bytes_acked = bytes_acked_;
   i.bytes_received = bytes_received_;

@@ -58,7 +58,6 @@ void Connection::enter_recovery(Context& context) {
   recovery_point_ = snd_nxt_;
   high_rxt_ = snd_una_;
   congestion_.on_congestion(in_flight(), effective_mss());
-  timing_ = false;
   context.counters.add(sack_ok_ ? Counter::TcpExtTCPSackRecovery : Counter::TcpExtTCPRenoRecovery);
 }
 
@@ -70,7 +69,6 @@ void Connection::mark_all_lost() {
   high_rxt_ = snd_una_;
   recovery_point_ = snd_nxt_;
   dup_acks_ = 0;
-  timing_ = false;
 }
 
 }  // namespace estab::tcp

@@ -179,6 +179,7 @@ bool Connection::passes_first_four(const wire::Segment& segment, Context& contex
                              .rcv_nxt = rcv_nxt_,
                              .rcv_wnd = std::max<std::int64_t>(rcv_adv_ - rcv_nxt_, 0),
                              .ts_ok = ts_ok_,
+                             .ts_required = context.tuning.tcp_timestamps_required != 0,
                              .ts_recent = ts_recent_,
                              .ts_recent_valid = context.now - ts_recent_at_ < kTimestampAge};
   const Verdict v = check_first_four(expected, segment);

@@ -92,11 +92,15 @@ SynVerdict on_segment(SynRecord& r, const wire::Segment& s, Context& context) {
                              .rcv_nxt = rcv_nxt,
                              .rcv_wnd = r.rcv_wnd,
                              .ts_ok = r.ts_ok,
+                             .ts_required = context.tuning.tcp_timestamps_required != 0,
                              .ts_recent = r.ts_recent,
                              .ts_recent_valid = true};
   // The same SYN again means that our SYN,ACK was lost. Its sequence number is left of the window,
   // so the RFC would have an ACK; a SYN,ACK says the same and more.
-  if (s.has(kSyn) && !s.has(kAck) && !s.has(kRst) && s.seq == r.irs) {
+  // Unless its timestamp is older: then it is not the peer's SYN again (RFC 7323 5.3 R1).
+  const bool older =
+      r.ts_ok && s.options.timestamps && timestamp_before(s.options.timestamps->value, r.ts_recent);
+  if (s.has(kSyn) && !s.has(kAck) && !s.has(kRst) && s.seq == r.irs && !older) {
     return may_answer(r, context) ? SynVerdict::Resend : SynVerdict::Drop;
   }
   const Verdict v = check_first_four(expected, s);

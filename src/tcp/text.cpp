@@ -14,11 +14,13 @@ void Connection::process_text(const wire::Segment& segment, Context& context) {
   // SYN takes the number before the text.
   const SeqNum seq = sequence_of(segment, rcv_nxt_) + (segment.has(wire::kSyn) ? 1 : 0);
   const SeqNum end = seq + static_cast<std::int64_t>(segment.payload.size());
-  const bool fresh = end > rcv_nxt_ && !segment.payload.empty();
+  // A FIN beyond RCV.NXT tells of text as well: of that which is missing.
+  const bool fresh = end > rcv_nxt_ && segment.length() > 0;
   if (fresh && !may_read_on() && fin_queued_) {
-    // L19: closed both ways by the application; nobody will read this (MAY-1, SHLD-3).
+    // L19: closed both ways by the application; nobody will read this (MAY-1, SHLD-3). The RST has the
+    // number that the sender of this segment waits for, so that it is exact (RFC 5961 3.2).
     context.counters.add(Counter::TcpExtTCPAbortOnData);
-    send_reset(context);
+    answer_closed(segment, context);
     end_by_late_data(context);
     return;
   }

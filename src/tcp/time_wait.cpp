@@ -143,6 +143,7 @@ TimeWaitVerdict on_segment(TimeWait& r, const FourTuple& tuple, const wire::Segm
                              .rcv_nxt = rcv_nxt,
                              .rcv_wnd = r.rcv_wnd,
                              .ts_ok = r.ts_ok != 0,
+                             .ts_required = context.tuning.tcp_timestamps_required != 0,
                              .ts_recent = r.ts_recent,
                              .ts_recent_valid = context.now - ts_at < kTimestampAge};
   const Verdict v = check_first_four(expected, s);

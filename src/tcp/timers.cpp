@@ -98,6 +98,7 @@ void Connection::run_retransmit(Context& context) {
   }
   ++retries_;
   ++backoff_;
+  ++total_rto_;
   context.counters.add(Counter::TcpExtTCPTimeouts);
   if (retries_ == static_cast<int>(context.tuning.tcp_retries1)) {  // R1: MUST-20, SHLD-9, SHLD-10
     doubt_ = true;

@@ -15,10 +15,6 @@ using wire::kRst;
 using wire::kSyn;
 using wire::kUrg;
 
-namespace {
-constexpr Duration kCorkLimit = std::chrono::milliseconds(200);  // as tcp(7) says of TCP_CORK
-}  // namespace
-
 void Connection::transmit(Context& context) {
   if (syn_due_) send_syn(context);
   if (can_send_data()) {
@@ -30,12 +26,31 @@ void Connection::transmit(Context& context) {
     }
     while (retransmit_one(context)) {
     }
-    while (send_one(context)) {
-    }
+    send_new(context);
     if (in_flight() > 0 && persist_at_ == kNever) arm_retransmit(context);
     arm_persist(context);
+    send_limits_.now_by(limited_by(), context.now);
   }
   if (ack_due_ || window_update_due()) send_ack(context);
+}
+
+// A burst ends with PSH, as Linux's super-segments do: its receiver need not wait for more. Not
+// where the application says that more follows.
+void Connection::send_new(Context& context) {
+  int sent = 0;
+  while (send_one(context)) ++sent;
+  if (sent > 1 && !more_hint_ && !settings_.cork) context.segments.back().flags |= kPsh;
+  push_now_ = false;
+}
+
+SendLimits::Kind Connection::limited_by() const {
+  if (send_queue_.size() == 0) return SendLimits::Kind::Idle;
+  const auto unsent = static_cast<std::int64_t>(unsent_bytes());
+  const std::int64_t window = snd_una_ + snd_wnd_ - snd_nxt_;
+  if (unsent > 0 && window < std::min(unsent, effective_mss())) return SendLimits::Kind::Window;
+  const bool path_full = in_flight() + effective_mss() > congestion_.cwnd();
+  if (unsent == 0 && wants_room_ && !path_full) return SendLimits::Kind::Buffer;
+  return SendLimits::Kind::Path;
 }
 
 bool Connection::can_send_data() const {
@@ -105,12 +120,15 @@ bool Connection::may_send_part(std::int64_t length, std::int64_t available, Cont
     // The window cut it: worth sending at half of the largest window ever seen, rule (3).
     return length >= std::int64_t{max_snd_wnd_} / 2;
   }
+  if (push_now_) return true;
   if (settings_.cork || more_hint_) {
     if (held_long_enough_) {
       held_long_enough_ = false;
+      pushed_ = true;
       return true;
     }
-    if (hold_until_ == kNever) hold_until_ = context.now + kCorkLimit;
+    // tcp(7): 200 ms; like Linux, as long as an RTO, of which that is the least.
+    if (hold_until_ == kNever) hold_until_ = context.now + backed_off(context);
     return false;
   }
   if (settings_.no_delay) return true;  // MUST-17
@@ -124,7 +142,8 @@ void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool agai
   wire::Flags flags = kAck;
   if (fin) flags |= kFin;
   const SeqNum end = seq + length;
-  if (length > 0 && end == send_queue_.end()) flags |= kPsh;  // MUST-61: the last that we have
+  // MUST-61: the last that we have, unless its SEND said that more follows.
+  if (length > 0 && end == send_queue_.end() && pushed_) flags |= kPsh;
   wire::Segment s = blank(flags, seq, context);
   if (length > 0) s.payload = send_queue_.at(seq, length);
   if (urgent_pending_ && snd_up_ > seq) {  // MUST-30
@@ -133,7 +152,7 @@ void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool agai
   }
   const SeqNum last = end + (fin ? 1 : 0);
   if (again) {
-    timing_ = false;  // Karn
+    timing_ = false;  // Karn: the one place, for timeouts and fast retransmissions alike
     ++total_retrans_;
     bytes_retrans_ += static_cast<std::uint64_t>(length);
   } else {
@@ -193,8 +212,7 @@ void Connection::send_reset(Context& context) {
   wire::Flags flags = kRst;
   if (state_ != State::SynSent) flags |= kAck;
   wire::Segment s = blank(flags, snd_nxt_, context);
-  s.options = {};
-  emit(std::move(s), context, false);
+  emit(std::move(s), context, false);  // RFC 7323 3.2: with timestamps, where they are agreed on
 }
 
 // The header fields that every segment of this connection has.

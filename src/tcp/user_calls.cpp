@@ -41,9 +41,11 @@ Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Contex
   const std::size_t used = send_queue_.size();
   const std::size_t room = settings_.send_buffer > used ? settings_.send_buffer - used : 0;
   const std::size_t n = std::min(room, bytes.size());
+  wants_room_ = n < bytes.size();
   if (n == 0 && !bytes.empty()) return fail(EAGAIN);
   send_queue_.append(bytes.first(n));
   more_hint_ = more && n == bytes.size();
+  pushed_ = !more_hint_;
   if (!more_hint_ && !settings_.cork) hold_until_ = kNever;
   if (urgent && n == bytes.size() && n > 0) {
     // The pointer names the octet after the urgent one (RFC 9293 3.8.5, MUST-62, RFC 6093 4).
@@ -60,9 +62,11 @@ Result<std::size_t> Connection::send(const Slice& bytes, bool more, Context& con
   const std::size_t used = send_queue_.size();
   const std::size_t room = settings_.send_buffer > used ? settings_.send_buffer - used : 0;
   const auto n = static_cast<std::uint32_t>(std::min<std::size_t>(room, bytes.length));
+  wants_room_ = n < bytes.length;
   if (n == 0 && bytes.length != 0) return fail(EAGAIN);
   send_queue_.append(bytes.sub(0, n));
   more_hint_ = more && n == bytes.length;
+  pushed_ = !more_hint_;
   if (!more_hint_ && !settings_.cork) hold_until_ = kNever;
   return std::size_t{n};
 }
@@ -150,6 +154,7 @@ void Connection::set_settings(const Settings& settings, Context& context) {
 void Connection::start_closing(Context& context) {
   fin_queued_ = true;
   more_hint_ = false;
+  pushed_ = true;
   hold_until_ = kNever;
   if (state_ == State::SynReceived && send_queue_.size() > 0) {
     close_when_established_ = true;  // 3.10.4: queued for processing after ESTABLISHED

@@ -1,4 +1,5 @@
-// The shape of IPv4's options (RFC 791 3.1): for ip.h and source_route.h, not for other floors.
+// The shape of IPv4's options (RFC 791 3.1): what parse_ip() and the source routes are judged by, and
+// what an application's IP_OPTIONS have to pass before they are kept.
 #pragma once
 #include "wire/headers.h"
 

@@ -75,11 +75,15 @@ class World:
         return done.stdout
 
     def start(self, *arguments, stdin=subprocess.DEVNULL):
-        """A verb that runs a stack; returns when its stack can be asked."""
+        """A verb that runs a stack."""
+        return self.run([ESTAB, *arguments, "--device", self.device, "--address", f"{OURS}/24",
+                         "--address", f"{OURS6}/64"], stdin)
+
+    def run(self, command, stdin=subprocess.DEVNULL):
+        """A program that ends with this world; what it says to stderr is in its .log."""
         log = open(os.path.join(self.folder, f"log{len(self.children)}"), "w+")
-        child = subprocess.Popen(
-            [ESTAB, *arguments, "--device", self.device, "--address", f"{OURS}/24", "--address",
-             f"{OURS6}/64"], stdin=stdin, stdout=subprocess.PIPE, stderr=log, env=self.environment)
+        child = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=log,
+                                 env=self.environment)
         child.log = log
         self.children.append(child)
         return child
@@ -130,6 +134,15 @@ class World:
         """State of Linux's end, by the remote (our) port."""
         out = subprocess.run(["ss", "-tanH"], capture_output=True, text=True).stdout
         return self.states(out, peer_port, port)
+
+    def ours_to(self, port):
+        """State of our ends that called this port of Linux's."""
+        return self.states(self.estab("ss", "-tanH"), None, port)
+
+    def linux_of(self, port):
+        """State of Linux's connections of this port of its own."""
+        out = subprocess.run(["ss", "-tanH"], capture_output=True, text=True).stdout
+        return self.states(out, port, None)
 
     @staticmethod
     def states(text, local_port, remote_port):

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """ss on Linux's side and `estab ss` on ours show the states that the RFC demands of each end."""
+import os
 import socket
 import struct
 import subprocess
+import time
 
 from bench_of_two import LINUX, OURS, Failed, check, eventually, run_tests
 
 RESET = struct.pack("ii", 1, 0)
+HELD = float(os.environ.get("HALF_CLOSE_SECONDS", "1"))  # 60: a minute, for the patient
+QUEUE = os.environ.get("QUEUE_OF_OURS") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "debug", "bin", "queue_of_ours")
 
 
 def connect(port=7, timeout=10):
@@ -78,6 +83,93 @@ def half_close_by_us(world):
         check(child.stdout.read(6) == b"answer", "the answer comes through the half that is open")
         s.close()
         check(child.wait(10) == 0, "estab connect ends with 0")
+
+
+def hold(world, port, ours, linux, text):
+    """Nothing may happen to a half-close while the applications wait: L9, no timer ends it."""
+    end = time.monotonic() + HELD
+    while time.monotonic() < end:
+        got = world.ours(port), world.linux(port)
+        check(got == (ours, linux), f"{text}: {got}")
+        time.sleep(min(1.0, HELD / 4))
+
+
+def half_close_by_linux_held(world):
+    with listen(5005) as door:
+        child = world.start("connect", LINUX, "5005", "-N", stdin=subprocess.PIPE)
+        s, _ = door.accept()
+        s.shutdown(socket.SHUT_WR)
+        port = s.getpeername()[1]
+        world.both(port, ["CLOSE-WAIT"], ["FIN-WAIT-2"], "CLOSE-WAIT here, FIN-WAIT-2 there")
+        hold(world, port, ["CLOSE-WAIT"], ["FIN-WAIT-2"], "the half-close is held")
+        child.stdin.write(b"still there\n")
+        child.stdin.close()
+        check(s.recv(100) == b"still there\n", "data flows after the wait")
+        check(s.recv(1) == b"" and child.wait(10) == 0, "and both ends are through")
+
+
+def half_close_by_us_held(world):
+    """FIN-WAIT-2 with an owner: tcp_fin_timeout does not concern it (a second here, to be sure)."""
+    with listen(5006) as door:
+        child = world.start("connect", LINUX, "5006", "-N", "--tune", "tcp_fin_timeout=1",
+                            stdin=subprocess.PIPE)
+        s, _ = door.accept()
+        port = s.getpeername()[1]
+        child.stdin.close()
+        check(s.recv(1) == b"", "our end of stream")
+        world.both(port, ["FIN-WAIT-2"], ["CLOSE-WAIT"], "FIN-WAIT-2 here, CLOSE-WAIT there")
+        hold(world, port, ["FIN-WAIT-2"], ["CLOSE-WAIT"], "the half-close is held")
+        s.sendall(b"answer")
+        check(child.stdout.read(6) == b"answer", "the answer comes after the wait")
+        s.close()
+        check(child.wait(10) == 0, "estab connect ends with 0")
+
+
+def queue_of_ours(world, *arguments):
+    child = world.run([QUEUE, world.device, f"{OURS}/24", *arguments], stdin=subprocess.PIPE)
+    line = child.stdout.readline()
+    if line != b"ready\n":
+        child.wait(10)
+        child.log.seek(0)
+        raise Failed(f"queue_of_ours said {line!r} {child.log.read().strip()}")
+    return child
+
+
+def our_listener_closes_with_a_queue(world):
+    """L7: three wait to be accepted, nobody accepts, the listener closes: RST to each."""
+    child = queue_of_ours(world, "listen", "5007")
+    clients = [connect(5007) for _ in range(3)]
+    clients[1].sendall(b"unread")
+    world.both(5007, ["ESTAB"] * 3, ["ESTAB"] * 3, "ESTAB on both sides, though in the queue")
+    waiting = [line.split()[1] for line in world.estab("ss", "-ltnH").splitlines()]
+    check(waiting == ["3"], f"Recv-Q of our listener says how many wait: {waiting}")
+    child.stdin.write(b"\n")
+    child.stdin.flush()
+    world.both(5007, [], [], "no trace of them on either side")
+    for s in clients:
+        try:
+            raise Failed(f"read {s.recv(1)!r} where a reset was due")
+        except ConnectionResetError:
+            s.close()
+    try:
+        connect(5007)
+        raise Failed("connected to a listener that is closed")
+    except ConnectionRefusedError:
+        pass
+
+
+def listener_of_linux_closes_with_a_queue(world):
+    """The same seen from the other end: our clients wait in Linux's queue."""
+    door = listen(5008)
+    child = queue_of_ours(world, "connect", f"{LINUX}:5008", "3")
+    eventually(lambda: world.ours_to(5008), lambda o: o == ["ESTAB"] * 3, "ESTAB on our side")
+    check(world.linux_of(5008) == ["ESTAB"] * 3, "ESTAB on Linux's side, though in the queue")
+    door.close()
+    for _ in range(3):
+        line = child.stdout.readline()
+        check(line == b"Connection reset by peer\n", f"our client reads {line!r}")
+    eventually(lambda: (world.ours_to(5008), world.linux_of(5008)), lambda s: s == ([], []),
+               "no trace of them on either side")
 
 
 def linux_closes_first(world):
@@ -186,4 +278,4 @@ def linux_takes_our_thousands(world):
 
 run_tests({name: f for name, f in list(globals().items())
            if callable(f) and getattr(f, "__module__", "") == "__main__"
-           and name not in ("connect", "listen")})
+           and name not in ("connect", "listen", "hold", "queue_of_ours")})
