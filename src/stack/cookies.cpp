@@ -40,12 +40,7 @@ bool Stack::Impl::open_by_cookie(ListenerId id, const wire::Segment& ack, const 
   }
   // Arrow 6 was walked when the SYN came, and is known only now.
   counters_.add(Counter::TcpPassiveOpens);
-  const tcp::Step& step = tcp::step(State::Listen, Event::RcvSyn, tcp::Opened::Passively);
-  LifecycleEvent e = event(ack.tuple, next_id_++, now);
-  e.from = State::Listen;
-  e.to = step.to;
-  e.event = Event::RcvSyn;
-  e.arrow = step.arrow;
+  LifecycleEvent e = move(ack.tuple, next_id_++, State::Listen, Event::RcvSyn, now);
   e.rule = Rule::L6_SynQueueFull;
   e.segment_flags = ack.flags;
   log(e);

@@ -23,8 +23,8 @@
 #include "stack/memory.h"
 #include "stack/stack.h"
 #include "tcp/isn.h"
-#include "tcp/syn_cookie.h"
 #include "tcp/state_machine.h"
+#include "tcp/syn_cookie.h"
 
 namespace estab::stack {
 
