@@ -11,7 +11,7 @@ void Stack::Impl::answer_with_cookie(Listener& listener, const wire::Segment& sy
   counters_.add(Counter::TcpOutSegs);
   note_syn_queue_full(listener, syn, now);
   listener.last_cookie = now;
-  const tcp::SynParameters with = syn_parameters(listener, syn.tuple, arrival.interface, now);
+  const tcp::SynParameters with = syn_parameters(listener, syn, arrival.interface, now);
   tcp::Context c = context(now);
   wire::Segment s =
       cookies_.seal(tcp::make_syn_record(syn, with, c), listener.settings, arrival.name, now);
@@ -27,7 +27,7 @@ bool Stack::Impl::open_by_cookie(ListenerId id, const wire::Segment& ack, const 
   const bool may_be_out =
       listener.last_cookie != kNever && now - listener.last_cookie <= tcp::SynCookies::kValidity;
   if (tuning_.tcp_syncookies == 0 || !may_be_out || ack.has(wire::kSyn)) return false;
-  const tcp::SynParameters with = syn_parameters(listener, ack.tuple, arrival.interface, now);
+  const tcp::SynParameters with = syn_parameters(listener, ack, arrival.interface, now);
   const auto record = cookies_.open(ack, arrival.name, with, context(now));
   if (!record) {
     counters_.add(Counter::TcpExtSyncookiesFailed);
