@@ -12,7 +12,7 @@ void Stack::Impl::answer_with_cookie(Listener& listener, const wire::Segment& sy
   counters_.add(Counter::TcpOutSegs);
   note_syn_queue_full(listener, syn, now);
   listener.last_cookie = now;
-  const tcp::SynParameters with = syn_parameters(listener, syn.tuple, arrival.interface, now);
+  const tcp::SynParameters with = syn_parameters(listener, syn, arrival.interface, now);
   tcp::Context c = context(now);
   wire::Segment s =
       cookies_.seal(tcp::make_syn_record(syn, with, c), listener.settings, arrival.name, now);
@@ -29,7 +29,7 @@ bool Stack::Impl::open_by_cookie(ListenerId id, const wire::Segment& ack, const 
       listener.last_cookie != kNever && now - listener.last_cookie <= tcp::SynCookies::kValidity;
   const bool asked = may_be_out || !defended(Defence::CookieWhenAsked);
   if (tuning_.tcp_syncookies == 0 || !asked || ack.has(wire::kSyn)) return false;
-  const tcp::SynParameters with = syn_parameters(listener, ack.tuple, arrival.interface, now);
+  const tcp::SynParameters with = syn_parameters(listener, ack, arrival.interface, now);
   const auto record = cookies_.open(ack, arrival.name, with, context(now));
   if (!record) {
     counters_.add(Counter::TcpExtSyncookiesFailed);
@@ -42,12 +42,7 @@ bool Stack::Impl::open_by_cookie(ListenerId id, const wire::Segment& ack, const 
   }
   // Arrow 6 was walked when the SYN came, and is known only now.
   counters_.add(Counter::TcpPassiveOpens);
-  const tcp::Step& step = tcp::step(State::Listen, Event::RcvSyn, tcp::Opened::Passively);
-  LifecycleEvent e = event(ack.tuple, next_id_++, now);
-  e.from = State::Listen;
-  e.to = step.to;
-  e.event = Event::RcvSyn;
-  e.arrow = step.arrow;
+  LifecycleEvent e = move(ack.tuple, next_id_++, State::Listen, Event::RcvSyn, now);
   e.rule = Rule::L6_SynQueueFull;
   e.segment_flags = ack.flags;
   log(e);

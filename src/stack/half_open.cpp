@@ -99,11 +99,14 @@ void Stack::Impl::drop_for_full_queue(Listener& listener, const wire::Segment& s
   note_syn_queue_full(listener, syn, now);
 }
 
-tcp::SynParameters Stack::Impl::syn_parameters(const Listener& listener, const FourTuple& tuple,
+tcp::SynParameters Stack::Impl::syn_parameters(const Listener& listener,
+                                               const wire::Segment& segment,
                                                ip::InterfaceId interface, Instant now) const {
   tcp::SynParameters with;
   with.settings = &listener.settings;
-  with.ts_offset = tuning_.tcp_timestamps != 0 ? timestamp_offset(tuple) : 0;
+  const FourTuple& tuple = segment.tuple;
+  const bool stamped = tuning_.tcp_timestamps != 0 && segment.options.timestamps;
+  if (stamped) with.ts_offset = timestamp_offset(tuple);
   // RFC 9293 3.7.1, MUST-67, SHLD-6
   const std::size_t mtu = interface_mtu(interface, tuple.remote.address, now);
   const std::size_t headers = headers_of(tuple);
@@ -122,7 +125,7 @@ void Stack::Impl::open_half(ListenerId id, const wire::Segment& syn, const Arriv
   const Admission admission = admit(listener, syn, static_cast<bool>(time_wait), now);
   if (admission == Admission::kDrop) return;
   if (admission == Admission::kCookie) return answer_with_cookie(listener, syn, arrival, now);
-  tcp::SynParameters with = syn_parameters(listener, syn.tuple, arrival.interface, now);
+  tcp::SynParameters with = syn_parameters(listener, syn, arrival.interface, now);
   with.iss = initial_sequence(syn.tuple, now);
   if (time_wait) with.iss = tcp::reopened_iss(time_waits_.get(time_wait).tcp, with.iss);
   if (time_wait && !defended(Defence::TentativeReopen)) {  // as everybody else does

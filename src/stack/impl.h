@@ -158,7 +158,7 @@ class Stack::Impl {
   Admission room_for(const Listener& listener, bool reopens) const;
   std::uint32_t syn_queue_bound(const Listener& listener) const;
   std::int64_t syn_ack_repeats(const Listener& listener) const;
-  tcp::SynParameters syn_parameters(const Listener& listener, const FourTuple& tuple,
+  tcp::SynParameters syn_parameters(const Listener& listener, const wire::Segment& segment,
                                     ip::InterfaceId interface, Instant now) const;
   void note_syn_queue_full(Listener& listener, const wire::Segment& syn, Instant now);
   void drop_for_full_queue(Listener& listener, const wire::Segment& syn, Instant now);
