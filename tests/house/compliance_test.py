@@ -17,6 +17,7 @@ CTEST = sys.argv[1] if len(sys.argv) > 1 else "ctest"
 TABLE = "id\tlevel\tsection\tgroup\tfeature\tsentence\n" + "".join(
     f"{i}\t{level}\t3.1\tG\tfeature of {i}\t.\n" for i, level in
     [("MUST-1", "MUST"), ("MUST-10", "MUST NOT"), ("SHLD-2", "SHOULD"), ("MAY-3", "MAY")])
+OURS = "id\tlevel\tsection\tfeature\tremark\n"
 ARROWS = ("Life.walks_all_arrows", 'echo "20 of 20 arrows, 23 of 23 rules"')
 GOOD = [("Suite.MUST_1_and_SHLD_2_text", "true"), ("All/Suite.Ten/0", "true"), ("All/Suite.Ten/1", "true"), ARROWS]
 COMMENT = {"src/tcp/a_test.cpp": "// proves: MUST-10\n// more words\nTEST_P(Suite, Ten) {}\n"}
@@ -56,7 +57,7 @@ def self_test():
         test.judge(name, findings(tests, all_of_it if tree is None else tree, **more), finding)
 
     case("all proved or explained", None)
-    case("an unproved MUST", "MUST-11 (MUST, 3.1): feature of MUST-11: no proof",
+    case("an unproved MUST", "MUST-11 (MUST, 3.1): G: feature of MUST-11: no proof",
          table=TABLE + "MUST-11\tMUST\t3.1\tG\tfeature of MUST-11\t.\n")
     case("a note is no proof of a MUST", "MUST-11 (MUST", table=TABLE + "MUST-11\tMUST\t3.1\tG\tf\t.\n",
          tree=all_of_it | {"docs/compliance-notes.tsv": "MUST-11\tno\nMAY-3\tno\n"})
@@ -77,6 +78,24 @@ def self_test():
          tree=all_of_it | {"src/tcp/b_test.cpp": "// proves: MUST-1\nTEST(A, b) {}\n"})
     script = {"tests/interop/a.sh": "# proves: MAY-3\nexit 0\n"}
     case("a script proves", None, GOOD + [("interop.a", "{root}/tests/interop/a.sh")], COMMENT | script)
+    drill = ("scripts.a", "{root}/tests/scripts/a.pkt")
+    packets = {"tests/scripts/a.pkt": ": <<end\n// proves: RFC7323-3.2-1\nend\n"}
+    ours = {"docs/requirements.tsv": OURS + "RFC7323-3.2-1\tMUST\t3.2\tf\t\n"}
+    named = GOOD + [("Suite.RFC7323_3_2_1_text", "true")]
+    noted = {"docs/compliance-notes.tsv": "RFC7323-3.2-1\tno\nMAY-3\tno\n"}
+    case("a row of ours without a proof", "RFC7323-3.2-1 (MUST, 3.2): f: no proof", tree=all_of_it | ours)
+    case("a note is no proof of it either", "RFC7323-3.2-1 (MUST, 3.2): f: no proof", tree=all_of_it | ours | noted)
+    case("a name proves it", None, named, all_of_it | ours)
+    case("a packet script proves it", None, GOOD + [drill], all_of_it | ours | packets)
+    case("a packet script that fails", "scripts.a: fail", GOOD + [drill],
+         all_of_it | ours | {"tests/scripts/a.pkt": "// proves: RFC7323-3.2-1\nexit 1\n"})
+    case("a packet script that nobody runs", "a.pkt: claims RFC7323-3.2-1, but ctest does not know it",
+         named, all_of_it | ours | packets)
+    case("one that does not apply", None,
+         tree=all_of_it | {"docs/requirements.tsv": OURS + "RFC5482-4.2-1\tMUST\t4.2\tf\tdoes not apply: why\n"})
+    case("one that applies after all", "take its excuse out", named,
+         all_of_it | {"docs/requirements.tsv": OURS + "RFC7323-3.2-1\tMUST\t3.2\tf\tnot built: later\n"})
+    case("an id of ours that does not exist", "claims RFC7323-3.2-9", GOOD + [("Suite.RFC7323_3_2_9_x", "true")])
     case("no arrows", "no passing test with `arrows`", GOOD[:-1])
     case("an arrow not walked", "19 of 20 arrows", replaced(ARROWS[0], 'echo "19 of 20 arrows, 23 of 23 rules"'))
     return test.end()
