@@ -318,7 +318,7 @@ class Connection {
   bool timing_ = false;
   SeqNum small_seq_;  // end of the last small segment (Nagle, Minshall's way)
 
-  SeqNum chunk_begin_;  // room_to_queue()
+  SeqNum chunk_begin_;                // room_to_queue()
   SeqNum tail_seq_, tail_probe_end_;  // where the last new segment begins; snd_nxt at the probe
   bool tail_probing_ = false, tail_probe_is_new_ = false;
   // Was the congestion window ever full, and if not, how much was in flight, in the window of data

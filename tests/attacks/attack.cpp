@@ -11,15 +11,23 @@ namespace {
 
 bool standing = true;
 
-// Runs it without the defence, and gives what failed.
-testing::TestPartResultArray* failures_without(Defence defence, void (*attack)()) {
-  auto* const results = new testing::TestPartResultArray;
-  const testing::ScopedFakeTestPartResultReporter reporter(
-      testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, results);
+// The attack without its defence.
+void run_without(Defence defence, void (*attack)()) {
+  struct Fallen {
+    Fallen() { standing = false; }
+    ~Fallen() { standing = true; }
+  };
+  const Fallen fallen;
   const WithoutDefence without(defence);
-  standing = false;
   attack();
-  standing = true;
+}
+
+// Runs it without the defence, and gives what failed.
+std::unique_ptr<testing::TestPartResultArray> failures_without(Defence defence, void (*attack)()) {
+  auto results = std::make_unique<testing::TestPartResultArray>();
+  const testing::ScopedFakeTestPartResultReporter reporter(
+      testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, results.get());
+  run_without(defence, attack);
   return results;
 }
 
@@ -30,14 +38,10 @@ bool defences_stand() { return standing; }
 void mount(Defence defence, void (*attack)()) {
   const char* const off = std::getenv("ESTAB_WITHOUT");
   if (off != nullptr && off == std::string(defence_name(defence))) {
-    const WithoutDefence without(defence);
-    standing = false;
-    attack();
-    standing = true;
-    return;
+    return run_without(defence, attack);
   }
   attack();
-  const std::unique_ptr<testing::TestPartResultArray> results(failures_without(defence, attack));
+  const auto results = failures_without(defence, attack);
   int failed = 0;
   for (int i = 0; i < results->size(); ++i) {
     const testing::TestPartResult& r = results->GetTestPartResult(i);

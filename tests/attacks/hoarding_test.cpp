@@ -131,6 +131,19 @@ TEST(Hoarding, a18_the_owner_of_a_stalled_connection_reads_enobufs) {
   EXPECT_EQ(s.count(Counter::TcpExtTCPAbortOnMemory), 1u);
 }
 
+// And one who does not want to wait for memory to be short says so: TCP_USER_TIMEOUT.
+TEST(Hoarding, a18_user_timeout_ends_a_closed_window) {
+  Scene s;
+  tcp::Settings settings;
+  settings.user_timeout = 30s;
+  std::vector<Pair> all{s.accepted(s.listen(80, 128, settings), 80)};
+  shut(s, all, 2s);
+  s.write(all[0].ours, 10000);
+  shut(s, all, 60s);
+  EXPECT_EQ(s.state_of(all[0].ours), State::Closed);
+  EXPECT_EQ(s.stack->take_error(all[0].ours), ETIMEDOUT);
+}
+
 // A slow reader who does read keeps his connection.
 TEST(Hoarding, a18_a_slow_peer_that_takes_segments_stays) {
   Scene s;

@@ -257,17 +257,29 @@ ATTACK(Traffic, a29_error_that_quotes_nothing_in_flight, IcmpInFlight) {
   EXPECT_THAT(s.count(Counter::TcpExtOutOfWindowIcmps), counted(140));
 }
 
+// In each state that has something in flight.
 ATTACK(Traffic, a29_hard_error_about_what_is_in_flight, IcmpSoft) {
-  Scene s;
-  std::vector<std::uint8_t> body;
-  Pair v = s.accepted(s.listen(80), 80);
-  s.write(v.ours, 5000);
-  const wire::Segment sent = s.take().at(0);
-  each_error([&](std::uint8_t type, std::uint8_t code) {
-    s.give_icmp(about(sent, type, code, sent.seq.value, 0, body));
-  });
-  EXPECT_EQ(s.state_of(v.ours), State::Established);
-  EXPECT_THAT(s.count(Counter::IcmpInSrcQuenchs), counted(1));
+  for (const State state :
+       {State::Established, State::FinWait1, State::CloseWait, State::LastAck, State::Closing}) {
+    Scene s;
+    std::vector<std::uint8_t> body;
+    Pair v = s.accepted(s.listen(80), 80);
+    if (state == State::CloseWait || state == State::LastAck) v.peer.send(kFin | kAck);
+    s.take();
+    s.write(v.ours, 5000);
+    if (state != State::Established && state != State::CloseWait) {
+      EXPECT_TRUE(s.stack->shutdown(v.ours, false, true, s.now));
+      s.run();
+    }
+    if (state == State::Closing) v.peer.send(kFin | kAck);
+    const wire::Segment sent = s.take().at(0);
+    ASSERT_EQ(s.state_of(v.ours), state);
+    each_error([&](std::uint8_t type, std::uint8_t code) {
+      s.give_icmp(about(sent, type, code, sent.seq.value, 0, body));
+    });
+    EXPECT_EQ(s.state_of(v.ours), state);
+    EXPECT_THAT(s.count(Counter::IcmpInSrcQuenchs), counted(1));
+  }
 }
 
 ATTACK(Traffic, a29_path_mtu_of_68, PathMtuFloor) {
