@@ -28,6 +28,7 @@ namespace estab {
   X(tcp_timestamps_required,  flag,         0,     0,        1, "drop what lacks an agreed timestamp, as RFC 7323 3.2 advises; 0: take it, as Linux does, for middleboxes strip them") \
   X(tcp_window_scaling,       flag,         1,     0,        1, "RFC 7323 window scaling") \
   X(tcp_sack,                 flag,         1,     0,        1, "RFC 2018 selective acknowledgements") \
+  X(tcp_sack_forget_on_timeout, flag,       0,     0,        1, "RFC 2018 5: a retransmission timeout forgets what was SACKed; 0: keep it, as Linux does and RFC 6675 5.1 allows") \
   X(tcp_dsack,                flag,         1,     0,        1, "RFC 2883 duplicate SACKs") \
   X(tcp_ecn,                  choice,       2,     0,        2, "RFC 3168: 0 off, 1 ask and accept, 2 accept only; not built yet: never agreed on") \
   X(tcp_fastopen,             bits,         0,     0,        3, "RFC 7413: 1 client, 2 server; not built yet") \
@@ -58,6 +59,7 @@ namespace estab {
   X(tcp_delack_max_ms,        milliseconds, 200,   1,      500, "delayed ACK, longest wait") \
   X(tcp_reordering,           count,        3,     1,      300, "duplicate ACKs that mean a loss (RFC 5681's DupThresh)") \
   X(tcp_init_cwnd,            segments,    10,     1,      100, "initial congestion window (RFC 6928)") \
+  X(tcp_slow_start_one_mss,   flag,         0,     0,        1, "RFC 5681 3.1 (2): slow start grows by one segment an ACK; 0: by all that it acknowledges, as Linux does") \
   X(tcp_slow_start_after_idle, flag,        1,     0,        1, "RFC 5681 4.1: restart from the initial window after an idle RTO") \
   X(tcp_mtu_probing,          choice,       1,     0,        2, "black holes (RFC 4821): 0 off, 1 lower the MSS when full segments vanish, 2 the same from the start") \
   X(tcp_base_mss,             bytes,     1024,    48,    65495, "MSS that black-hole detection falls back to first") \

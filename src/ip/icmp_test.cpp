@@ -109,6 +109,7 @@ TEST_F(IcmpErrors, name_it_in_v6_too) {
   EXPECT_TRUE(got.errors[0].v6);
 }
 
+// proves: RFC8201-3-1
 TEST_F(IcmpErrors, too_big_tells_the_mtu) {
   const Octets quoted = quotation();
   EXPECT_EQ(b.receive(icmp_packet("203.0.113.1", "10.0.0.2", 3, 4, 1400, quoted)).errors.at(0).mtu,
@@ -122,6 +123,7 @@ TEST_F(IcmpErrors, too_big_tells_the_mtu) {
   EXPECT_EQ(b.count(Counter::IcmpInPktTooBig), 3u);
 }
 
+// proves: RFC8201-5.2-1
 TEST_F(IcmpErrors, a_path_mtu_changes_only_when_confirmed) {
   const IpAddress far = address("192.0.2.1");
   b.receive(icmp_packet("203.0.113.1", "10.0.0.2", 3, 4, 1400, quotation()));

@@ -28,6 +28,7 @@ TEST(PathMtuPlateau, is_the_next_below) {
   EXPECT_EQ(plateau_below(0), 68u);
 }
 
+// proves: RFC8201-4-4, RFC8201-4-6, RFC8201-4-7, RFC8201-5.3-1
 TEST_F(PathMtuTest, only_goes_down_and_expires) {
   EXPECT_EQ(cache.learn(v4, 1400, 1500, now), 1400u);
   EXPECT_EQ(cache.find(v4, now)->mtu, 1400u);
@@ -35,6 +36,7 @@ TEST_F(PathMtuTest, only_goes_down_and_expires) {
   EXPECT_FALSE(cache.learn(v4, 1400, 1400, now));
   EXPECT_EQ(counters[Counter::EstabPmtuIgnored], 2u);
   EXPECT_EQ(cache.find(v4, now)->mtu, 1400u);
+  EXPECT_EQ(cache.find(v4, now + 599s)->mtu, 1400u);
   EXPECT_FALSE(cache.find(v4, now + 600s));
   EXPECT_FALSE(cache.find(v6, now));
 }
@@ -46,6 +48,7 @@ TEST_F(PathMtuTest, below_min_pmtu_is_not_believed_but_df_goes) {
   EXPECT_FALSE(cache.learn(v4, 100, 552, now));
 }
 
+// proves: RFC8201-4-2, RFC8201-4-3
 TEST_F(PathMtuTest, below_1280_is_discarded_in_v6) {
   EXPECT_FALSE(cache.learn(v6, 1279, 1500, now));
   EXPECT_FALSE(cache.find(v6, now));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "socket/engine.h"
 #include "socket/settings.h"
@@ -28,6 +29,8 @@ Result<void> check(const SocketOptions& o) {
       within(o.keep_idle, seconds(1), seconds(32767)) &&
       within(o.keep_interval, seconds(1), seconds(32767)) && within(o.keep_count, 1, 127) &&
       within(o.syn_retries, 1, 127) && o.user_timeout >= Duration::zero() &&
+      o.user_timeout <=
+          std::chrono::milliseconds(std::numeric_limits<int>::max()) &&  // tcp(7)'s int
       o.defer_accept >= Duration::zero() &&
       (o.max_segment == 0 || (o.max_segment >= kSmallestMss && o.max_segment <= kLargestMss)) &&
       o.tos >= 0 && o.tos <= 255 && o.ttl >= 0 && o.ttl <= 255 && o.ip_options.size() <= 40 &&

@@ -143,6 +143,7 @@ TEST(Listen, reuse_port_spreads_peers_over_the_group_and_stays_with_each) {
   }
 }
 
+// proves: RFC4987-3.3-1
 TEST(Listen, L4_syn_ack_repeats_with_back_off_and_ends) {
   Bench b;
   listen_on(*b.stack, at80, b.now);
@@ -292,6 +293,7 @@ TEST(Listen, L6_without_cookies_a_syn_beyond_the_syn_queue_is_dropped) {
 }
 
 // A flood from everywhere costs a bounded amount and leaves room for nothing else to break.
+// proves: RFC4987-3.5-1
 TEST(Listen, a_syn_flood_is_bounded_in_memory) {
   Bench b;
   listen_on(*b.stack, at80, b.now, backlog(4096));
@@ -482,6 +484,7 @@ TEST(Listen, MUST_57_a_syn_to_a_broadcast_or_multicast_address_is_discarded) {
   EXPECT_EQ(b->totals().syn_records, 0u);
 }
 
+// proves: RFC4987-3.2-1
 TEST(Listen, listening_twice_changes_the_backlog) {
   Bench b;
   const auto binding = b->bind(at80, {});

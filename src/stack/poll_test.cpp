@@ -141,6 +141,7 @@ TEST(Icmp, MUST_54_an_error_finds_the_connection_that_caused_it) {
   EXPECT_EQ(count_rule(*b.stack, Rule::L2_SynUnreachable), 1u);
 }
 
+// proves: RFC8201-4-1
 TEST(Icmp, what_is_not_in_flight_is_not_believed) {
   Bench b;
   const auto c = b->connect({}, kServer, {}, b.now);
@@ -177,6 +178,7 @@ TEST(Icmp, a_half_open_record_ends_by_a_hard_error_about_its_syn_ack) {
   EXPECT_EQ(b.count(Counter::TcpAttemptFails), 1u);
 }
 
+// proves: RFC8201-4-4, RFC8201-4-5, RFC8201-5.2-2, RFC8201-5.4-1, RFC7323-5.7-1
 TEST(Icmp, a_new_path_mtu_is_told_to_every_connection_of_that_destination) {
   Bench b;
   const ListenerId l = listen_on(*b.stack, at80, b.now);

@@ -51,6 +51,7 @@ struct Flooded : Bench {
 
 // --- cookies
 
+// proves: RFC4987-3.6-1, RFC4987-3.7-1
 TEST(SynCookies, L6_a_full_queue_answers_and_keeps_nothing) {
   Flooded f;
   f.flood(1000);
@@ -196,6 +197,7 @@ TEST(SynCookies, a_storm_of_acks_makes_no_connection) {
 }
 
 // Even a true cookie is nothing when none can be out.
+// proves: RFC4987-3.7-1
 TEST(SynCookies, a_cookie_is_taken_only_while_an_overflow_was_recent) {
   Flooded f;
   f.flood(17);
@@ -277,6 +279,7 @@ TEST(SynCookies, L5_a_full_accept_queue_drops_or_resets) {
 
 // --- the SYN queue
 
+// proves: RFC4987-3.4-1
 TEST(SynQueue, a_crowded_queue_gives_up_the_old_after_two_repeats) {
   Flooded f("0", "64");
   f.flood(64);

@@ -112,7 +112,10 @@ void Connection::acknowledge(const wire::Segment& segment, Context& context) {
   if (newly_acked > 0 && phase_ != Phase::Recovery) {
     // What left the network only now: SACKs and duplicates told of the rest when it did.
     const std::int64_t least = std::min(newly_acked, effective_mss());
-    const std::int64_t delivered = std::max(newly_acked - told_before, least) + newly_sacked;
+    std::int64_t delivered = std::max(newly_acked - told_before, least) + newly_sacked;
+    if (context.tuning.tcp_slow_start_one_mss != 0 && congestion_.in_slow_start()) {
+      delivered = least;  // RFC 5681 3.1 (2)
+    }
     congestion_.on_ack(delivered, effective_mss(), window_limits());
   }
   judge_tail_probe(ack, dsack, duplicate && newly_sacked == 0, context);

@@ -43,6 +43,10 @@ void Reno::on_timeout(std::int64_t flight, std::int64_t mss, bool first) {
 
 void Reno::on_idle(std::int64_t initial_window) { cwnd = std::min(cwnd, initial_window); }
 
+void Reno::on_smaller_mss(std::int64_t from, std::int64_t to) {
+  cwnd = std::max(cwnd / from * to, std::min(cwnd, to));
+}
+
 void Reno::on_undo() {
   cwnd = std::max(cwnd, prior_cwnd_);
   ssthresh = std::max(ssthresh, prior_ssthresh_);

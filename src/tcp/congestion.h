@@ -15,8 +15,9 @@ class Reno {
   void on_ack(std::int64_t acked, std::int64_t mss, bool cwnd_limited);
   void on_congestion(std::int64_t flight, std::int64_t mss);  // loss seen by duplicates or ECN
   void on_timeout(std::int64_t flight, std::int64_t mss, bool first);
-  void on_idle(std::int64_t initial_window);  // RFC 5681 4.1
-  void on_undo();                             // the loss was none
+  void on_idle(std::int64_t initial_window);                // RFC 5681 4.1
+  void on_smaller_mss(std::int64_t from, std::int64_t to);  // RFC 5681 3.1: cwnd in segments stays
+  void on_undo();                                           // the loss was none
   std::int64_t cwnd = 0;
   std::int64_t ssthresh = std::int64_t{1} << 40;
 
@@ -55,6 +56,9 @@ class Congestion {
   }
   void on_idle(std::int64_t initial_window) {
     std::visit([&](auto& a) { a.on_idle(initial_window); }, which_);
+  }
+  void on_smaller_mss(std::int64_t from, std::int64_t to) {
+    std::visit([&](auto& a) { a.on_smaller_mss(from, to); }, which_);
   }
   void on_undo() {
     std::visit([](auto& a) { a.on_undo(); }, which_);

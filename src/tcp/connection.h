@@ -205,6 +205,7 @@ class Connection {
                    Context& context);
   void enter_recovery(Context& context);
   void mark_all_lost();
+  std::int64_t flight_within_cwnd() const;
   std::int64_t pipe() const;
   std::int64_t counted_duplicates() const;
 

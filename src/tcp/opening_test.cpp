@@ -7,6 +7,7 @@
 namespace estab::testing {
 namespace {
 
+// proves: RFC6528-3-1, RFC6528-3-2
 TEST(Isn, MUST_8_and_MUST_9_and_SHLD_1_clock_and_keyed_hash) {
   const FourTuple t = test_tuple();
   FourTuple other = t;
@@ -29,6 +30,7 @@ TEST(Isn, MUST_8_and_MUST_9_and_SHLD_1_clock_and_keyed_hash) {
   EXPECT_GT(differences.size(), 98u);
 }
 
+// proves: RFC7323-7-1
 TEST(Isn, one_timestamp_offset_a_peer) {
   const tcp::IsnGenerator isn(SipKey{{1, 2}});
   FourTuple a = test_tuple(), b = a, c = a;
@@ -134,6 +136,7 @@ TEST(Open, MUST_15_default_send_mss) {
   EXPECT_EQ(c.take().front().payload.size(), 536u);
 }
 
+// proves: RFC8201-5.4-2
 TEST(Open, MUST_16_effective_send_mss_is_the_smallest) {
   OneEnd c;
   c.path.mtu = 1400;

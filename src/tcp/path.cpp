@@ -28,7 +28,9 @@ void Connection::on_path_mtu(std::size_t mtu, Context& context) {
     path_.mtu = mtu;
     return;
   }
+  const std::int64_t mss = effective_mss();
   path_.mtu = mtu;
+  if (effective_mss() < mss) congestion_.on_smaller_mss(mss, effective_mss());
   // What is in flight may be too big to arrive: send it again in smaller pieces, at once, and
   // without taking it for congestion (RFC 1191 6.5).
   if (in_flight() > 0 && kSynchronized.has(state_)) mark_all_lost();

@@ -101,12 +101,23 @@ bool ReceiveQueue::keep(SeqNum seq, const Slices& bytes, std::size_t max_pieces,
     at = std::min(piece_end, end);
     ++it;
   }
-  if (result.fresh > 0) {
-    std::rotate(recent_.begin(), recent_.end() - 1, recent_.end());
-    recent_[0] = seq;
-    recent_count_ = std::min<std::size_t>(recent_count_ + 1, recent_.size());
-  }
+  note_recent(seq);
   return true;
+}
+
+// The run that holds `seq` is reported first, those before it next: each once, so that many segments
+// of one run do not push the others out (RFC 2018 4).
+void ReceiveQueue::note_recent(SeqNum seq) {
+  const Run run = run_around(seq);
+  const auto end = recent_.begin() + static_cast<std::ptrdiff_t>(recent_count_);
+  const auto gone = std::remove_if(recent_.begin(), end, [&](SeqNum at) {
+    return (run.begin <= at && at < run.end) || at < next_;
+  });
+  const std::ptrdiff_t kept = std::min<std::ptrdiff_t>(
+      gone - recent_.begin(), static_cast<std::ptrdiff_t>(recent_.size()) - 1);
+  std::move_backward(recent_.begin(), recent_.begin() + kept, recent_.begin() + kept + 1);
+  recent_[0] = seq;
+  recent_count_ = static_cast<std::size_t>(kept) + 1;
 }
 
 void ReceiveQueue::advance() {

@@ -62,6 +62,7 @@ class ReceiveQueue {
   };
   Run run_around(SeqNum seq) const;  // the contiguous run of pieces that holds seq
   bool keep(SeqNum seq, const Slices& bytes, std::size_t max_pieces, Inserted& result);
+  void note_recent(SeqNum seq);
   void advance();  // moves pieces that are now in order
   bool push_ready(const Slice& slice);
 

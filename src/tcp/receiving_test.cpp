@@ -16,7 +16,7 @@ void past_quick_acks(OneEnd& c) {
   c.drop_output();
 }
 
-// proves: MUST-40, SHLD-18
+// proves: MUST-40, SHLD-18, RFC5681-4.2-1, RFC5681-4.2-3
 TEST(Ack, MUST_40_is_delayed_and_not_for_long) {
   OneEnd c;
   c.establish();
@@ -27,6 +27,7 @@ TEST(Ack, MUST_40_is_delayed_and_not_for_long) {
   EXPECT_EQ(c.expect_one().ack.value, c.peer_next + 1);
 }
 
+// proves: RFC5681-4.2-2
 TEST(Ack, SHLD_19_every_second_full_segment) {
   OneEnd c;
   c.establish();
@@ -53,7 +54,7 @@ TEST(Ack, MUST_58_and_MUST_59_one_ack_for_a_batch) {
   EXPECT_EQ(c.expect_one().ack.value, c.peer_next + 20000);
 }
 
-// proves: SHLD-31, MAY-13
+// proves: SHLD-31, MAY-13, RFC2018-4-3, RFC5681-3.2-1
 TEST(Ack, SHLD_31_and_MAY_13_out_of_order_is_kept_and_told) {
   OneEnd c;
   c.establish({.sack_permitted = true});
@@ -143,7 +144,7 @@ TEST(ReceiveWindow, MUST_66_reset_and_urg_count_at_a_closed_window) {
   EXPECT_EQ(c.c.state(), State::Closed);
 }
 
-// proves: MUST-30, MUST-62
+// proves: MUST-30, MUST-62, RFC6093-4-1, RFC6093-5-1
 TEST(Urgent, MUST_30_and_MUST_62_pointer_names_the_octet_after) {
   OneEnd c;
   c.establish();
@@ -153,7 +154,7 @@ TEST(Urgent, MUST_30_and_MUST_62_pointer_names_the_octet_after) {
   EXPECT_EQ(s.urgent, 4);
 }
 
-// proves: MUST-31, MUST-32, MUST-33
+// proves: MUST-31, MUST-32, MUST-33, RFC6093-2.3-1, RFC6093-5-1
 TEST(Urgent, MUST_31_and_MUST_32_and_MUST_33_told_and_found) {
   OneEnd c;
   c.establish();
@@ -175,6 +176,7 @@ TEST(Urgent, MUST_31_and_MUST_32_and_MUST_33_told_and_found) {
   EXPECT_EQ(d.receive(), "cd");
 }
 
+// proves: RFC6093-6-1
 TEST(Urgent, inline_data_stays_in_the_stream) {
   OneEnd c;
   c.settings.oob_inline = true;
@@ -250,6 +252,7 @@ TEST(KeepAlive, a_probe_is_answered) {
   EXPECT_EQ(c.expect_one().ack.value, c.peer_next);
 }
 
+// proves: RFC7323-5.3-2, RFC7323-5.5-1
 TEST(Timestamps, paws_drops_the_old_and_tells_the_sender) {  // RFC 7323 5.3
   OneEnd c;
   c.establish({.timestamps = wire::Timestamps{1000, 0}});

@@ -61,6 +61,12 @@ void Connection::detect_loss(std::int64_t newly_acked, std::int64_t newly_sacked
   if (lost_edge_ > snd_una_ && high_rxt_ < lost_edge_) enter_recovery(context);
 }
 
+// FlightSize for ssthresh. What limited transmit sent beyond cwnd is no part of it (RFC 5681 3.2 (2)),
+// and a loss while cwnd is already reduced reduces it again (4.3).
+std::int64_t Connection::flight_within_cwnd() const {
+  return std::min(in_flight(), congestion_.cwnd());
+}
+
 void Connection::enter_recovery(Context& context) {
   // RFC 6582 4: not twice for one window of data.
   if (snd_una_ < recovery_point_ && !sack_ok_) return;
@@ -68,7 +74,7 @@ void Connection::enter_recovery(Context& context) {
   recovery_point_ = snd_nxt_;
   high_rxt_ = snd_una_;
   dup_limit_ = (in_flight() + effective_mss() - 1) / effective_mss();
-  congestion_.on_congestion(in_flight(), effective_mss());
+  congestion_.on_congestion(flight_within_cwnd(), effective_mss());
   tail_probe_at_ = kNever;
   context.counters.add(sack_ok_ ? Counter::TcpExtTCPSackRecovery : Counter::TcpExtTCPRenoRecovery);
 }

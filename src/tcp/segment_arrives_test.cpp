@@ -163,6 +163,8 @@ std::string run(Case c, bool relative_to_window, bool relative_to_flight) {
 }
 
 // proves: MUST-57, SHLD-31, MAY-12
+// proves: RFC5961-3.2-1, RFC5961-3.2-2, RFC5961-3.2-3, RFC5961-3.2-4, RFC5961-3.2-5, RFC5961-4.2-1
+// proves: RFC5961-4.2-2, RFC5961-5.2-2
 TEST(SegmentArrives, every_state_flag_place_and_acknowledgment) {
   int cases = 0, wrong = 0;
   for (int s = 0; s < kStates; ++s) {

@@ -70,7 +70,7 @@ TEST(Window, MUST_1_and_REC_1_is_unsigned_and_scaled_to_32_bits) {
   EXPECT_EQ(c.c.info(c.world.tuning, c.world.now).snd_wnd, 65535u << 14);
 }
 
-// proves: MUST-34, SHLD-15, SHLD-16
+// proves: MUST-34, SHLD-15, SHLD-16, RFC7323-2.4-1
 TEST(Window, MUST_34_a_shrinking_window_is_survived) {
   OneEnd c;
   c.establish({.mss = 1000}, 5000);
@@ -137,6 +137,7 @@ TEST(ZeroWindow, SHLD_17_data_beyond_a_closed_window_does_not_time_out) {
   EXPECT_EQ(c.c.state(), State::Established);
 }
 
+// proves: RFC6298-3-1
 TEST(Retransmission, MUST_18_karn) {
   OneEnd c;
   c.establish({.mss = 1000});
@@ -152,6 +153,7 @@ TEST(Retransmission, MUST_18_karn) {
   EXPECT_NE(c.c.info(c.world.tuning, c.world.now).srtt, srtt);
 }
 
+// proves: RFC6298-5-4, RFC5681-3.1-11
 TEST(Retransmission, MUST_19_back_off_slow_start_and_congestion_avoidance) {
   OneEnd c;
   c.world.tuning.tcp_mtu_probing = 0;
@@ -260,6 +262,7 @@ TEST(Recovery, nonsense_in_sack_is_ignored) {
   EXPECT_EQ(c.world.count(Counter::TcpExtTCPSACKDiscard), 2u);
 }
 
+// proves: RFC7323-5.7-1, RFC8201-4-1, RFC8201-5.4-3
 TEST(PathMtu, a_believed_message_shrinks_the_segments) {  // RFC 1191
   OneEnd c;
   c.establish({.mss = 1460});

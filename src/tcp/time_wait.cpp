@@ -71,20 +71,23 @@ void challenge(TimeWait& r, const FourTuple& tuple, Context& context) {
 }
 
 // Is this SYN the start of a new incarnation? RFC 9293 3.6.1 (MAY-2, SHLD-4), RFC 6191 2.
-bool is_rightful_syn(const TimeWait& r, const wire::Segment& s) {
+bool is_rightful_syn(const TimeWait& r, const wire::Segment& s, const Tuning& tuning) {
   const bool isn_above = static_cast<std::int32_t>(s.seq.value - r.rcv_nxt) > 0;
-  if (r.ts_ok == 0 || !s.options.timestamps) return isn_above;
+  const bool will_have_timestamps = s.options.timestamps && tuning.tcp_timestamps != 0;
+  if (!will_have_timestamps) return isn_above;
+  if (r.ts_ok == 0) return true;  // an old SYN would have had none
   const std::uint32_t value = s.options.timestamps->value;
   return timestamp_before(r.ts_recent, value) || (value == r.ts_recent && isn_above);
 }
 
 V on_syn(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, bool listener_stands,
          Context& context) {
-  if (listener_stands && is_rightful_syn(r, s)) return V::Reopen;  // L12
+  const bool rightful = is_rightful_syn(r, s, context.tuning);
+  if (listener_stands && rightful) return V::Reopen;  // L12
   context.counters.add(Counter::EstabTimeWaitSynOld);
   log(Rule::L11_OldSegment, r, tuple, s, context);
   // RFC 6191 2: by timestamps it is surely old: silence. By sequence numbers alone: ask.
-  if (r.ts_ok != 0 && s.options.timestamps && !is_rightful_syn(r, s)) return V::Drop;
+  if (r.ts_ok != 0 && s.options.timestamps && !rightful) return V::Drop;
   challenge(r, tuple, context);
   return V::Drop;
 }

@@ -112,8 +112,10 @@ void Connection::run_retransmit(Context& context) {
     return;
   }
   if (retries_ == static_cast<int>(context.tuning.tcp_retries1)) suspect_black_hole(context);
-  congestion_.on_timeout(in_flight(), effective_mss(), retries_ == 1);
+  congestion_.on_timeout(flight_within_cwnd(), effective_mss(), retries_ == 1);
   phase_ = Phase::Loss;
+  // RFC 2018 5 and 5.1; RFC 6675 5.1 keeps what was SACKed where reneging is noticed.
+  if (context.tuning.tcp_sack_forget_on_timeout != 0) scoreboard_.clear();
   mark_all_lost();
 }
 

@@ -162,6 +162,7 @@ TEST(TcpOptions, what_is_built_is_parsed_again_as_far_as_it_fits) {
   }
 }
 
+// proves: RFC7323-2.2-5
 TEST(TcpOptions, what_belongs_to_a_syn_is_forgotten_elsewhere) {
   const char* all = "02 04 05b4 03 03 07 04 02 22 02";
   const auto syn = parsed(all, kOnSyn);
@@ -174,6 +175,7 @@ TEST(TcpOptions, a_window_scale_beyond_14_is_passed_on) {
   EXPECT_EQ(parsed("03 03 ff 00")->window_scale, 255);
 }
 
+// proves: RFC5482-3.3-2, RFC5482-3.3-3, RFC5482-3.3-4, RFC5482-3.4-2
 TEST(TcpOptions, user_timeout) {
   EXPECT_EQ(parsed("1c 04 001e")->user_timeout, (UserTimeoutOption{false, 30}));
   EXPECT_FALSE(parsed("1c 04 8000")->user_timeout);  // RFC 5482 2: 0 says nothing

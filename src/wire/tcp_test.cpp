@@ -118,7 +118,7 @@ TEST(Tcp, port_0_is_no_port) {
   EXPECT_EQ(segment_of(carried(segment_bytes(s))).error(), Counter::EstabTcpBadPort);
 }
 
-// proves: MUST-65
+// proves: MUST-65, RFC2018-2-1
 TEST(Tcp, MUST_65_what_belongs_to_a_syn_is_written_nowhere_else) {
   Segment s = plain(kAck);
   s.options.mss = 1460;
