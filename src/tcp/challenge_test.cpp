@@ -49,7 +49,7 @@ TEST(Challenge, in_syn_sent_a_reset_has_to_acknowledge_the_syn) {
 // proves: RFC5961-4.2-1, RFC5961-4.2-2, RFC5961-4.2-3
 TEST(Challenge, a_syn_is_asked_back_and_a_true_restart_answers) {
   for (const std::uint32_t at : {0u, 100u, 0x40000000u, 0xfffff000u}) {
-    for (const wire::Flags flags : {kSyn, wire::Flags(kSyn | kAck)}) {
+    for (const wire::Flags flags : {wire::Flags{kSyn}, static_cast<wire::Flags>(kSyn | kAck)}) {
       OneEnd c;
       c.establish();
       c.inject({.flags = flags, .seq = c.peer_next + at, .ack = kUna, .text = "x"});
