@@ -72,7 +72,8 @@ TEST(Congestion, slow_start_by_one_segment_an_ack_where_the_knob_says_so) {
 
 // proves: RFC5681-3.1-2, RFC5681-3.1-3
 TEST(Congestion, initial_window) {
-  for (const std::uint16_t mss : {536, 1095, 1460, 2190, 4000}) {
+  for (const std::uint16_t mss :
+       std::initializer_list<std::uint16_t>{536, 1095, 1460, 2190, 4000}) {
     for (const std::int64_t knob : {2, 10}) {
       OneEnd c;
       c.path.mtu = 9000;
