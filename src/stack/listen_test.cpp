@@ -293,7 +293,6 @@ TEST(Listen, L6_without_cookies_a_syn_beyond_the_syn_queue_is_dropped) {
 }
 
 // A flood from everywhere costs a bounded amount and leaves room for nothing else to break.
-// proves: RFC4987-3.5-1
 TEST(Listen, a_syn_flood_is_bounded_in_memory) {
   Bench b;
   listen_on(*b.stack, at80, b.now, backlog(4096));

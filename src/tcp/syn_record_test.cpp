@@ -32,6 +32,7 @@ struct Half {
   }
 };
 
+// proves: RFC4987-3.5-1
 TEST(SynRecord, the_same_syn_again_draws_the_same_syn_ack) {
   Half h(7000);
   EXPECT_EQ(h.hears(Half::syn(7000)), tcp::SynVerdict::Resend);
