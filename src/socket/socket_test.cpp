@@ -142,6 +142,16 @@ TEST_F(SocketTest, options_are_kept_checked_and_inherited) {
   EXPECT_EQ(e.client.set(&SocketOptions::congestion, "vegas").error().value(), ENOENT);
 }
 
+// Below, the RTO is the limit (UserTimeout.never_before_the_first_retransmission_timeout).
+// proves: RFC5482-3-2
+TEST_F(SocketTest, a_user_timeout_has_limits) {
+  Ends e = connect("10.0.0.2:80");
+  EXPECT_TRUE(e.client.set(&SocketOptions::user_timeout, Duration{2147483647ms}));
+  EXPECT_EQ(e.client.set(&SocketOptions::user_timeout, Duration{2147483648ms}).error().value(),
+            EINVAL);
+  EXPECT_EQ(e.client.set(&SocketOptions::user_timeout, Duration{-1ms}).error().value(), EINVAL);
+}
+
 TEST_F(SocketTest, descriptors_run_out) {
   ASSERT_TRUE(net.left().set_tuning("max_descriptors", "8"));
   std::vector<Listener> open;
