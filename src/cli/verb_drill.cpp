@@ -123,7 +123,9 @@ Outcome drill_file(const std::string& path, const std::string& ip_version,
   options.text = text_of(path);
   options.folder = std::filesystem::path(path).parent_path().string();
   if (options.folder.empty()) options.folder = ".";
-  if (!ip_version.empty()) options.options.push_back({"ip_version", ip_version, 0});
+  const bool v6_by_name = std::filesystem::path(path).stem().string().ends_with("v6");
+  const std::string version = ip_version.empty() && v6_by_name ? "ipv6" : ip_version;
+  if (!version.empty()) options.options.push_back({"ip_version", version, 0});
   return lab::drill(options);
 }
 

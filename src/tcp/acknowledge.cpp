@@ -28,6 +28,7 @@ bool Connection::check_ack(const wire::Segment& segment, Context& context) {
       return false;
     }
     if (state_ == State::SynReceived) apply(Event::RcvAckOfSyn, context);  // arrow 9
+    take_timestamp(segment, context);
     become_established(segment, context);
     return state_ != State::Closed;
   }
@@ -42,15 +43,19 @@ bool Connection::check_ack(const wire::Segment& segment, Context& context) {
     challenge(context);
     return false;
   }
-  const SeqNum seq = sequence_of(segment, rcv_nxt_);
-  if (ts_ok_ && segment.options.timestamps &&
-      (seq <= last_ack_sent_ || !defended(Defence::TimestampInOrder)) &&
-      !timestamp_before(segment.options.timestamps->value, ts_recent_)) {  // RFC 7323 4.3
-    ts_recent_ = segment.options.timestamps->value;
-    ts_recent_at_ = context.now;
-  }
+  take_timestamp(segment, context);
   acknowledge(segment, context);
   return state_ != State::Closed && state_ != State::TimeWait;
+}
+
+// RFC 7323 4.3, for a segment whose ACK was found good.
+void Connection::take_timestamp(const wire::Segment& segment, const Context& context) {
+  if (!ts_ok_ || !segment.options.timestamps) return;
+  const SeqNum seq = sequence_of(segment, rcv_nxt_);
+  if (seq > last_ack_sent_ && defended(Defence::TimestampInOrder)) return;
+  if (timestamp_before(segment.options.timestamps->value, ts_recent_)) return;
+  ts_recent_ = segment.options.timestamps->value;
+  ts_recent_at_ = context.now;
 }
 
 // The handshake is done: SND.WND, WL1, WL2 from this segment, and both sides may send.

@@ -72,12 +72,13 @@ TEST(Congestion, slow_start_by_one_segment_an_ack_where_the_knob_says_so) {
 
 // proves: RFC5681-3.1-2, RFC5681-3.1-3
 TEST(Congestion, initial_window) {
-  for (const int mss : {536, 1095, 1460, 2190, 4000}) {
+  for (const std::uint16_t mss :
+       std::initializer_list<std::uint16_t>{536, 1095, 1460, 2190, 4000}) {
     for (const std::int64_t knob : {2, 10}) {
       OneEnd c;
       c.path.mtu = 9000;
       c.world.tuning.tcp_init_cwnd = knob;
-      c.establish({.mss = static_cast<std::uint16_t>(mss)});
+      c.establish({.mss = mss});
       ASSERT_TRUE(c.send(std::string(60000, 'x')));
       EXPECT_EQ(c.take().size(), static_cast<std::size_t>(knob));  // no more for the handshake
     }

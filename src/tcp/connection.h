@@ -192,6 +192,7 @@ class Connection {
   // --- acknowledge.cpp: what an acceptable ACK does
   void acknowledge(const wire::Segment& segment, Context& context);
   bool update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack);
+  void take_timestamp(const wire::Segment& segment, const Context& context);
   bool window_limits() const;
   void advance_una(const wire::Segment& segment, SeqNum ack, Context& context);
   void sample_rtt(const wire::Segment& segment, SeqNum ack, Context& context);
