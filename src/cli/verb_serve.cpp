@@ -49,14 +49,16 @@ void start_service(Servers& servers, Stack& stack, const ServerOptions& options,
   servers.listening += fmt::format(", {} on port {}", name, port);
 }
 
-void start(Servers& servers, Stack& stack, const ServeFlags& flags) {
+IpAddress bind_address(const ServeFlags& flags) {
+  if (flags.bind.empty()) return IpAddress::any_v6();
+  const auto address = IpAddress::parse(flags.bind);
+  if (!address) throw WrongUse("--bind: expected an address, not '" + flags.bind + "'");
+  return *address;
+}
+
+void start(Servers& servers, Stack& stack, const ServeFlags& flags, const IpAddress& address) {
   ServerOptions options;
-  options.address = IpAddress::any_v6();
-  if (!flags.bind.empty()) {
-    const auto address = IpAddress::parse(flags.bind);
-    if (!address) throw WrongUse("--bind: expected an address, not '" + flags.bind + "'");
-    options.address = *address;
-  }
+  options.address = address;
   options.backlog = flags.backlog;
   options.reuse_address = !flags.no_reuse_address;
   if (!flags.http.directory.empty()) {
@@ -85,9 +87,11 @@ int serve(ServeFlags flags) {
   if (flags.close_first == "server") flags.http.policy.close_first = http::CloseFirst::Server;
   if (flags.close_first == "client") flags.http.policy.close_first = http::CloseFirst::Client;
 
+  // What is wrong in the arguments is said before a device is asked for.
+  const IpAddress address = bind_address(flags);
   Stack stack = open_stack(flags.stack, "serve");
   Servers servers;
-  start(servers, stack, flags);
+  start(servers, stack, flags, address);
   const SignalWatch signals(stack, [&] { stack.stop(); });
   say("serve",
       fmt::format("{} on {}{}", addresses_of(flags.stack), flags.stack.device, servers.listening));

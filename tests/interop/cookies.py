@@ -54,7 +54,7 @@ def options_survive(world):
 
 
 def without_timestamps(world):
-    world.sh("sysctl -qw net.ipv4.tcp_timestamps=0")
+    world.sh("echo 0 > /proc/sys/net/ipv4/tcp_timestamps")
     world.serve("--echo", "--tune", "tcp_syncookies=2")
     s = connect(OURS)
     options, ours, theirs, _ = agreed(s)
