@@ -18,14 +18,14 @@ BENCHMARK(checksum)->Arg(64)->Arg(1460)->Arg(65536);
 
 void hash_of_a_tuple(benchmark::State& state) {
   const SipKey key{{1, 2}};
-  const FourTuple tuple = testing::test_tuple();
+  const FourTuple tuple = estab::testing::test_tuple();
   for (auto _ : state) benchmark::DoNotOptimize(siphash(key, tuple));
 }
 BENCHMARK(hash_of_a_tuple);
 
 void parse_a_segment(benchmark::State& state) {
   wire::Segment s;
-  s.tuple = testing::test_tuple().reversed();
+  s.tuple = estab::testing::test_tuple().reversed();
   s.flags = wire::kAck;
   s.options.timestamps = wire::Timestamps{1, 2};
   s.payload.append(Slice::copy_of(std::vector<std::uint8_t>(1448, 'x')));
@@ -48,12 +48,12 @@ BENCHMARK(parse_a_segment);
 
 // Data in order into an established connection, read at once: the receive path of the core.
 void receive_a_segment(benchmark::State& state) {
-  testing::OneEnd c;
+  estab::testing::OneEnd c;
   c.establish({.mss = 1460});
   const std::vector<std::uint8_t> text(1448, 'x');
   const Slice slice = Slice::copy_of(text);
   std::vector<std::uint8_t> out(4096);
-  wire::Segment s = c.build({.seq = c.peer_next, .ack = testing::OneEnd::kIss + 1});
+  wire::Segment s = c.build({.seq = c.peer_next, .ack = estab::testing::OneEnd::kIss + 1});
   s.payload.append(slice);
   for (auto _ : state) {
     auto context = c.world.context();
@@ -68,7 +68,7 @@ BENCHMARK(receive_a_segment);
 
 void open_and_close(benchmark::State& state) {
   for (auto _ : state) {
-    testing::OneEnd c;
+    estab::testing::OneEnd c;
     c.reach(State::TimeWait);
     benchmark::DoNotOptimize(c.c.state());
   }
