@@ -11,7 +11,7 @@ from bench_of_two import LINUX, OURS, Failed, check, eventually, run_tests
 RESET = struct.pack("ii", 1, 0)
 HELD = float(os.environ.get("HALF_CLOSE_SECONDS", "1"))  # 60: a minute, for the patient
 QUEUE = os.environ.get("QUEUE_OF_OURS") or os.path.join(
-    os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "debug", "bin", "queue_of_ours")
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "bin", "queue_of_ours")
 
 
 def connect(port=7, timeout=10):
