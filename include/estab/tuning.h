@@ -54,7 +54,7 @@ namespace estab {
   X(tcp_keepalive_time,       seconds,   7200,     1,    32767, "idle time before the first keep-alive probe (MUST-28)") \
   X(tcp_keepalive_intvl,      seconds,     75,     1,    32767, "time between keep-alive probes") \
   X(tcp_keepalive_probes,     count,        9,     1,      127, "unanswered keep-alive probes before the connection ends") \
-  X(tcp_early_retrans,        choice,       3,     0,        4, "tail loss probes (RFC 8985 7): 0 off, 3 or 4 on, as in Linux") \
+  X(tcp_early_retrans,        choice,       3,     0,        4, "tail loss probes (RFC 8985 7): 0 off, else on (Linux: 3 or 4)") \
   X(tcp_delack_min_ms,        milliseconds, 40,    1,      500, "delayed ACK, shortest wait (MUST-40: under 500 ms)") \
   X(tcp_delack_max_ms,        milliseconds, 200,   1,      500, "delayed ACK, longest wait") \
   X(tcp_reordering,           count,        3,     1,      300, "duplicate ACKs that mean a loss (RFC 5681's DupThresh)") \
@@ -73,7 +73,7 @@ namespace estab {
   X(tcp_wmem_max,             bytes,  4194304,  4608, 1073741824, "largest send buffer") \
   X(tcp_mem,                  bytes, 1073741824, 65536, 1099511627776, "payload memory of the whole stack; past it new work is refused with ENOBUFS") \
   X(tcp_stall_limit,          seconds,     60,     1,   864000, "past tcp_mem, a connection whose peer has taken no segment of its data for this long is reset (RFC 6429)") \
-  X(tcp_notsent_lowat,        bytes, 4294967295, 0, 4294967295, "unsent bytes above which a socket is not writable") \
+  X(tcp_notsent_lowat,        bytes, 4294967295, 0, 4294967295, "unsent bytes above which a socket is not writable and send() takes no more") \
   X(tcp_max_reordering_pieces, count,    1024,     1,    65536, "out-of-order pieces a connection keeps (SegmentSmack)") \
   X(max_connections,          count,  1048576,     1, 16777216, "full connections at most") \
   X(max_descriptors,          count,    65536,     8,  1048576, "descriptors of the POSIX face at most (EMFILE)") \

@@ -167,6 +167,9 @@ class Connection {
   void enter_state(Context& context);
   void start_closing(Context& context);
   std::size_t room_to_queue();
+  bool bounded_by_unsent() const { return settings_.not_sent_low_water < settings_.send_buffer; }
+  template <class Append>
+  std::size_t fill_queue(std::size_t size, bool more, Context& context, Append&& append);
   void begin_progress(const Context& context);
   std::int64_t initial_window(const Tuning& tuning) const;
 
@@ -322,6 +325,7 @@ class Connection {
   SeqNum chunk_begin_;                // room_to_queue()
   SeqNum tail_seq_, tail_probe_end_;  // where the last new segment begins; snd_nxt at the probe
   bool tail_probing_ = false, tail_probe_is_new_ = false;
+  std::int64_t tail_probe_flight_ = 0;  // in flight at the probe
   // Was the congestion window ever full, and if not, how much was in flight, in the window of data
   // that ends at usage_end_? What was not used is not grown (RFC 7661's reason).
   bool window_was_full_ = false;

@@ -76,6 +76,7 @@ void Connection::enter_recovery(Context& context) {
   dup_limit_ = (in_flight() + effective_mss() - 1) / effective_mss();
   congestion_.on_congestion(flight_within_cwnd(), effective_mss());
   tail_probe_at_ = kNever;
+  tail_probing_ = false;
   context.counters.add(sack_ok_ ? Counter::TcpExtTCPSackRecovery : Counter::TcpExtTCPRenoRecovery);
 }
 

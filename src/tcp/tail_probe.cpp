@@ -30,17 +30,21 @@ void Connection::arm_tail_probe(Context& context) {
 // 7.3: new data if there is any, even beyond the congestion window; else the last segment again.
 void Connection::probe_tail(Context& context) {
   tail_probe_at_ = kNever;
-  if (phase_ != Phase::Open || in_flight() == 0 || snd_wnd_ == 0) return;
   const std::int64_t window = snd_una_ + snd_wnd_ - snd_nxt_;
+  // SHLD-16: nothing beyond a window that has shrunk; the timeout sees to that.
+  if (phase_ != Phase::Open || in_flight() == 0 || snd_wnd_ == 0 || window < 0) return;
+  tail_probe_flight_ = in_flight();
   const auto unsent = static_cast<std::int64_t>(unsent_bytes());
   const std::int64_t fresh = std::min(unsent, effective_mss());
   tail_probe_is_new_ = fresh > 0 && window >= fresh;
   if (tail_probe_is_new_) {
     send_range(snd_nxt_, fresh, false, false, context);
   } else {
-    const SeqNum from = std::max(tail_seq_, snd_una_);
     const bool fin = fin_sent_ && snd_nxt_ == fin_seq() + 1;
-    send_range(from, snd_nxt_ - from - (fin ? 1 : 0), fin, true, context);
+    const SeqNum end = snd_nxt_ - (fin ? 1 : 0);
+    // The path may have become narrower since that segment went.
+    const SeqNum from = std::max({tail_seq_, snd_una_, end - effective_mss()});
+    send_range(from, end - from, fin, true, context);
   }
   tail_probing_ = true;
   tail_probe_end_ = snd_nxt_;
@@ -48,14 +52,17 @@ void Connection::probe_tail(Context& context) {
   retransmit_at_ = context.now + backed_off(context);
 }
 
-// 7.4.2: did the probe repair a loss? Then the congestion window has to hear of it.
+// 7.4.2: did the probe repair a loss? Then the congestion window has to hear of it: FlightSize is what
+// was under way when the loss was suspected, not the little that is now. Fast recovery, when it is
+// what the probe brought about, has reduced the window already.
 void Connection::judge_tail_probe(SeqNum ack, bool dsack, bool duplicate, Context& context) {
   if (!tail_probing_ || ack < tail_probe_end_) return;
   if (tail_probe_is_new_ || dsack || duplicate) {
     tail_probing_ = false;  // nothing was lost: both copies arrived
   } else if (ack > tail_probe_end_) {
     tail_probing_ = false;
-    congestion_.on_congestion(in_flight(), effective_mss());
+    const std::int64_t flight = std::min(tail_probe_flight_, congestion_.cwnd());
+    congestion_.on_congestion(flight, effective_mss());
     context.counters.add(Counter::TcpExtTCPLossProbeRecovery);
   }
 }

@@ -29,8 +29,8 @@ void Connection::transmit(Context& context) {
     send_new(context);
     if (in_flight() > 0 && persist_at_ == kNever) arm_retransmit(context);
     arm_persist(context);
-    send_limits_.now_by(limited_by(), context.now);
   }
+  send_limits_.now_by(limited_by(), context.now);
   if (ack_due_ || window_update_due()) send_ack(context);
 }
 
@@ -58,7 +58,7 @@ void Connection::note_usage() {
 }
 
 SendLimits::Kind Connection::limited_by() const {
-  if (send_queue_.size() == 0) return SendLimits::Kind::Idle;
+  if (send_queue_.empty() || !can_send_data()) return SendLimits::Kind::Idle;
   const auto unsent = static_cast<std::int64_t>(unsent_bytes());
   const std::int64_t window = snd_una_ + snd_wnd_ - snd_nxt_;
   if (unsent > 0 && window < std::min(unsent, effective_mss())) return SendLimits::Kind::Window;

@@ -31,6 +31,27 @@ bool takes_data(State s) {
 
 }  // namespace
 
+// Queues what there is room for, by append(from, count); how much that was.
+template <class Append>
+std::size_t Connection::fill_queue(std::size_t size, bool more, Context& context, Append&& append) {
+  std::size_t n = 0;
+  while (n < size) {
+    const std::size_t part = std::min(room_to_queue(), size - n);
+    if (part == 0) break;
+    if (send_queue_.empty()) begin_progress(context);
+    append(n, part);
+    n += part;
+    more_hint_ = more && n == size;
+    pushed_ = !more;
+    // What leaves makes room below TCP_NOTSENT_LOWAT.
+    if (n < size && bounded_by_unsent()) transmit(context);
+  }
+  wants_room_ = n < size;
+  if (n > 0 && n < size) pushed_ = true;  // the rest is another SEND's
+  if (n > 0 && !more_hint_ && !settings_.cork) hold_until_ = kNever;
+  return n;
+}
+
 Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Context& context) {
   if (error_ != 0) return fail(take_error());
   if (state_ == State::Listen && remote_given_) {
@@ -39,21 +60,10 @@ Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Contex
     if (const auto opened = open_now(tuple_.remote, context); !opened) return fail(EPIPE);
   }
   if (!takes_data(state_) || fin_queued_) return fail(was_connected_ ? EPIPE : ENOTCONN);
-  if (send_queue_.empty()) begin_progress(context);
-  std::size_t n = 0;
-  pushed_ = !more;
-  while (n < bytes.size()) {
-    const std::size_t room = std::min(room_to_queue(), bytes.size() - n);
-    if (room == 0) break;
-    send_queue_.append(bytes.subspan(n, room));
-    n += room;
-    if (n < bytes.size()) transmit(context);  // what has left makes room below TCP_NOTSENT_LOWAT
-  }
-  wants_room_ = n < bytes.size();
+  const std::size_t n = fill_queue(
+      bytes.size(), more, context,
+      [&](std::size_t at, std::size_t part) { send_queue_.append(bytes.subspan(at, part)); });
   if (n == 0 && !bytes.empty()) return fail(EAGAIN);
-  more_hint_ = more && n == bytes.size();
-  pushed_ = !more_hint_;
-  if (!more_hint_ && !settings_.cork) hold_until_ = kNever;
   if (urgent && n == bytes.size() && n > 0) {
     // The pointer names the octet after the urgent one (RFC 9293 3.8.5, MUST-62, RFC 6093 4).
     urgent_pending_ = true;
@@ -67,7 +77,7 @@ Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Contex
 std::size_t Connection::room_to_queue() {
   const std::size_t used = send_queue_.size();
   const std::size_t room = settings_.send_buffer > used ? settings_.send_buffer - used : 0;
-  if (settings_.not_sent_low_water >= settings_.send_buffer) return room;
+  if (!bounded_by_unsent()) return room;
   constexpr std::int64_t kLargest = 65000;
   const std::int64_t mss = effective_mss();
   const std::int64_t half_window = std::max<std::int64_t>(max_snd_wnd_ / 2, mss);
@@ -83,17 +93,13 @@ std::size_t Connection::room_to_queue() {
 Result<std::size_t> Connection::send(const Slice& bytes, bool more, Context& context) {
   if (error_ != 0) return fail(take_error());
   if (!takes_data(state_) || fin_queued_) return fail(was_connected_ ? EPIPE : ENOTCONN);
-  const std::size_t used = send_queue_.size();
-  const std::size_t room = settings_.send_buffer > used ? settings_.send_buffer - used : 0;
-  const auto n = static_cast<std::uint32_t>(std::min<std::size_t>(room, bytes.length));
-  wants_room_ = n < bytes.length;
+  const std::size_t n =
+      fill_queue(bytes.length, more, context, [&](std::size_t at, std::size_t part) {
+        send_queue_.append(
+            bytes.sub(static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(part)));
+      });
   if (n == 0 && bytes.length != 0) return fail(EAGAIN);
-  if (send_queue_.empty()) begin_progress(context);
-  send_queue_.append(bytes.sub(0, n));
-  more_hint_ = more && n == bytes.length;
-  pushed_ = !more_hint_;
-  if (!more_hint_ && !settings_.cork) hold_until_ = kNever;
-  return std::size_t{n};
+  return n;
 }
 
 void Connection::begin_progress(const Context& context) {

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "estab/state.h"
 
@@ -97,21 +98,21 @@ std::string variables(Bytes info) {
 class ScriptFile {
  public:
   explicit ScriptFile(const std::string& text) {
-    const int fd = ::mkstemp(path_);
+    const int fd = ::mkstemp(path_.data());
     if (fd < 0) return;
     std::FILE* file = ::fdopen(fd, "w");
     written_ = std::fwrite(text.data(), 1, text.size(), file) == text.size();
     written_ = std::fclose(file) == 0 && written_;
   }
-  ~ScriptFile() { ::unlink(path_); }
+  ~ScriptFile() { ::unlink(path_.c_str()); }
   ScriptFile(const ScriptFile&) = delete;
   ScriptFile& operator=(const ScriptFile&) = delete;
 
   bool written() const { return written_; }
-  const char* path() const { return path_; }
+  const std::string& path() const { return path_; }
 
  private:
-  char path_[32] = "/tmp/estab-drill-XXXXXX";
+  std::string path_ = std::filesystem::temp_directory_path() / "estab-drill-XXXXXX";  // $TMPDIR
   bool written_ = false;
 };
 
@@ -131,8 +132,8 @@ void PythonCode::add(const std::string& file, int line, const std::string& text,
 
 tl::expected<PythonCode::Result, std::string> PythonCode::run() const {
   const ScriptFile file(kPrologue + text_);
-  if (!file.written()) return tl::unexpected(std::string("cannot write a file in /tmp"));
-  std::FILE* python = ::popen(fmt::format("python3 {} 2>&1", file.path()).c_str(), "r");
+  if (!file.written()) return tl::unexpected(std::string("cannot write ") + file.path());
+  std::FILE* python = ::popen(fmt::format("python3 '{}' 2>&1", file.path()).c_str(), "r");
   if (python == nullptr) return tl::unexpected(std::string("cannot start python3"));
   Result result;
   char line[512];
