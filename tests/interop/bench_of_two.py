@@ -99,11 +99,11 @@ class World:
                 child.log.seek(0)
                 raise Failed(f"estab ended with {child.returncode}: {child.log.read().strip()}")
             with socket.socket() as s:
-                s.settimeout(1)
-                if s.connect_ex((OURS, port)) != 0:
-                    return False
+                # Before the call: a repeated SYN may be answered in the instant between the time-out
+                # and the close, and the probe must leave no TIME-WAIT then either.
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            return True
+                s.settimeout(1)
+                return s.connect_ex((OURS, port)) == 0
         eventually(connects, bool, f"port {port} of our stack answers")
 
     def estab(self, *arguments):
