@@ -44,6 +44,7 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   add_counters(app, chosen);
   add_diagram(app, chosen);
   add_ladder(app, chosen);
+  add_trace(app, chosen);
   add_drill(app, chosen);
   for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     verb->get_option("--help")->description("this text");
@@ -55,7 +56,7 @@ int wrong_arguments(const CLI::App& app, const CLI::ParseError& error) {
   const std::string who = verb_of(app);
   std::string text = error.what();
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && who == "estab") {
-    text = "expected a verb: serve, connect, ss, tuning, counters, diagram or ladder";
+    text = "expected a verb: serve, connect, ss, tuning, counters, diagram, ladder or trace";
   }
   return complain(who, text + "; " + who + " --help says more", kWrongUse);
 }

@@ -38,6 +38,7 @@ void add_tuning(CLI::App& app, const Chosen& chosen);
 void add_counters(CLI::App& app, const Chosen& chosen);
 void add_diagram(CLI::App& app, const Chosen& chosen);
 void add_ladder(CLI::App& app, const Chosen& chosen);
+void add_trace(CLI::App& app, const Chosen& chosen);
 void add_drill(CLI::App& app, const Chosen& chosen);
 
 // A notice for people on stderr: "estab serve: TEXT".
