@@ -88,6 +88,8 @@ int run(int argc, char** argv) {
     const int code = body();
     if (std::fflush(stdout) != 0) return kFailed;  // the reader of a pipe is gone: say nothing
     return code;
+  } catch (const Ended& error) {
+    return complain(verb_of(app), error.what(), error.status);
   } catch (const WrongUse& error) {
     return complain(verb_of(app), error.what(), kWrongUse);
   } catch (const Failure& error) {

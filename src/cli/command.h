@@ -23,6 +23,10 @@ struct Failure : std::runtime_error {  // exit 1
 struct WrongUse : std::runtime_error {  // exit 2
   using std::runtime_error::runtime_error;
 };
+struct Ended : std::runtime_error {  // where another program's exit status is kept
+  Ended(const std::string& text, int code) : std::runtime_error(text), status(code) {}
+  int status;
+};
 
 // Each adds its verb to the command and calls `chosen` with what is to be run when it was given.
 using Body = std::function<int()>;
