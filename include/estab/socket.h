@@ -49,15 +49,15 @@ inline constexpr Readiness kConnected = 0x40;   // the handshake is done
 // Each option's name is Linux's in lower case, or says what it is; 0 and nothing mean "the stack's
 // default" where a field says so.
 struct SocketOptions {
-  bool reuse_address = false;  // SO_REUSEADDR; before open()
-  bool reuse_port = false;     // SO_REUSEPORT; before open()
-  bool v6_only = false;        // IPV6_V6ONLY; before open()
-  bool free_bind = false;      // IP_FREEBIND: bind to an address that is not ours; before open()
-  bool keep_alive = false;     // SO_KEEPALIVE
-  bool oob_inline = false;     // SO_OOBINLINE
-  bool no_delay = false;       // TCP_NODELAY
-  bool cork = false;           // TCP_CORK
-  bool tell_readable = false;  // TCP_INQ: estab_recvmsg() says how much is left to read
+  bool reuse_address = false;       // SO_REUSEADDR; before open()
+  bool reuse_port = false;          // SO_REUSEPORT; before open()
+  bool v6_only = false;             // IPV6_V6ONLY; before open()
+  bool free_bind = false;           // IP_FREEBIND: an address that is not ours; before open()
+  bool keep_alive = false;          // SO_KEEPALIVE
+  bool oob_inline = false;          // SO_OOBINLINE
+  bool no_delay = false;            // TCP_NODELAY
+  bool cork = false;                // TCP_CORK
+  bool tell_readable = false;       // TCP_INQ: estab_recvmsg() says how much is left to read
   std::optional<bool> quick_ack{};  // TCP_QUICKACK; nothing: the first ACKs are not delayed
   bool linger = false;              // SO_LINGER: close() waits up to linger_time; with 0 it resets
   Duration linger_time{0};
