@@ -1,6 +1,7 @@
 #include "observe/control_client.h"
 
 #include <dirent.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>

@@ -229,7 +229,7 @@ TEST(Recovery, three_duplicates_repair_at_once) {  // RFC 5681 3.2, RFC 6582
   EXPECT_EQ(c.c.info(c.world.tuning, c.world.now).ca_state, 0);
 }
 
-wire::TcpOptions sack(std::vector<std::pair<std::uint32_t, std::uint32_t>> blocks) {
+wire::TcpOptions sack(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& blocks) {
   wire::TcpOptions o;
   for (auto [b, e] : blocks) o.sack[o.sack_count++] = {WireSeq{b}, WireSeq{e}};
   return o;
