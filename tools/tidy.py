@@ -5,7 +5,7 @@
     tidy.py BUILD_DIR --quick   what changed first, then the core; ends after --budget seconds
     tidy.py BUILD_DIR --under src/tcp tests/model    only what lies in these folders
 
-A source is looked at again only when it, a header of the tree that it includes, or .clang-tidy
+A source is looked at again only when it, a header of the tree that it includes, or a .clang-tidy
 changed. Exit 1 when clang-tidy complains; what the budget left out is said and is no failure.
 """
 
@@ -48,6 +48,9 @@ def headers_of(path, seen):
 
 def key_of(path):
     digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes())
+    for folder in path.relative_to(ROOT).parents:  # a folder's own adds to it
+        if folder.name and (ROOT / folder / ".clang-tidy").is_file():
+            digest.update((ROOT / folder / ".clang-tidy").read_bytes())
     for file in sorted(headers_of(path, set())):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
