@@ -52,6 +52,7 @@ struct SocketOptions {
   bool reuse_address = false;       // SO_REUSEADDR; before open()
   bool reuse_port = false;          // SO_REUSEPORT; before open()
   bool v6_only = false;             // IPV6_V6ONLY; before open()
+  bool free_bind = false;           // IP_FREEBIND: an address that is not ours; before open()
   bool keep_alive = false;          // SO_KEEPALIVE
   bool oob_inline = false;          // SO_OOBINLINE
   bool no_delay = false;            // TCP_NODELAY
@@ -77,6 +78,8 @@ struct SocketOptions {
   int max_segment = 0;                      // TCP_MAXSEG; 0: what the path allows
   std::string congestion = "reno";          // TCP_CONGESTION
   int tos = 0;                              // IP_TOS, IPV6_TCLASS
+  int mtu_discovery_v4 = 1;                 // IP_MTU_DISCOVER: IP_PMTUDISC_WANT
+  int mtu_discovery_v6 = 1;                 // IPV6_MTU_DISCOVER: IPV6_PMTUDISC_WANT
   int ttl = 0;                              // IP_TTL, IPV6_UNICAST_HOPS; 0: default
   std::vector<std::uint8_t> ip_options{};   // IP_OPTIONS: a source route
 };

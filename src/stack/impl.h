@@ -149,7 +149,7 @@ class Stack::Impl {
                    Instant now);
   void to_nobody(const wire::Segment& segment, Instant now);
   bool may_reset(const IpAddress& remote, Instant now);
-  ip::SendResult emit(const wire::Segment& segment, Bytes ip_options, Instant now);
+  ip::SendResult emit(const wire::Segment& segment, const ip::SendOptions& options, Instant now);
   // Sends and logs what a call into the core has appended, under this name.
   void drain(std::uint64_t id, Bytes ip_options, Instant now);
 

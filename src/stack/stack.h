@@ -57,6 +57,7 @@ struct BindOptions {
   bool reuse_address = false;  // SO_REUSEADDR
   bool reuse_port = false;     // SO_REUSEPORT
   bool v6_only = false;        // IPV6_V6ONLY: :: does not mean 0.0.0.0 too
+  bool free_bind = false;      // IP_FREEBIND: an address that is not ours, or not yet
   std::uint64_t owner = 0;     // user's mark (uid): REUSEPORT groups are of one owner
 };
 

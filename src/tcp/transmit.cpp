@@ -236,6 +236,7 @@ wire::Segment Connection::blank(wire::Flags flags, SeqNum seq, Context& context)
   wire::Segment s =
       make_segment(tuple_, flags, seq.wire(), acks ? rcv_nxt_.wire() : WireSeq{}, context.tuning);
   s.tos = settings_.tos;  // MUST-48, SHLD-22: as it is now
+  s.dont_fragment = settings_.dont_fragment();
   if (settings_.ttl != 0) s.ttl = settings_.ttl;
   if (acks && (flags & kSyn) == 0) s.window = offer_window(context);
   if (ts_ok_) {
