@@ -1,5 +1,6 @@
 // The user calls of RFC 9293 3.10.1 to 3.10.6: OPEN, SEND, RECEIVE, CLOSE, ABORT.
 #include <algorithm>
+#include <utility>
 
 #include "base/defence.h"
 #include "tcp/connection.h"
@@ -34,22 +35,50 @@ bool takes_data(State s) {
 // Queues what there is room for, by append(from, count); how much that was.
 template <class Append>
 std::size_t Connection::fill_queue(std::size_t size, bool more, Context& context, Append&& append) {
+  const std::size_t goal = SendAccounting::chunk_goal(effective_mss(), max_snd_wnd_);
   std::size_t n = 0;
   while (n < size) {
-    const std::size_t part = std::min(room_to_queue(), size - n);
+    const std::size_t room = send_accounting_.room(goal, snd_nxt_, settings_.not_sent_low_water);
+    const std::size_t part = std::min(room, size - n);
     if (part == 0) break;
     if (send_queue_.empty()) begin_progress(context);
     append(n, part);
+    send_accounting_.append(part, goal, snd_nxt_);
     n += part;
     more_hint_ = more && n == size;
     pushed_ = !more;
-    // What leaves makes room below TCP_NOTSENT_LOWAT.
-    if (n < size && bounded_by_unsent()) transmit(context);
+    // What leaves of a full chunk makes room in it, and below TCP_NOTSENT_LOWAT.
+    if (n < size) transmit(context);
   }
   wants_room_ = n < size;
   if (n > 0 && n < size) pushed_ = true;  // the rest is another SEND's
   if (n > 0 && !more_hint_ && !settings_.cork) hold_until_ = kNever;
   return n;
+}
+
+// Twice what fills the congestion window: one half on its way, one half to follow.
+void Connection::grow_send_buffer(const Tuning& tuning) {
+  if (settings_.send_buffer_fixed) return;
+  const std::int64_t mss = effective_mss();
+  const std::int64_t segments = std::max(congestion_.cwnd() / mss, reordering_ + 1);
+  send_accounting_.grow(segments, std::max<std::int64_t>(mss, peer_mss_),
+                        static_cast<std::size_t>(tuning.tcp_wmem_max));
+}
+
+// After what an ACK let out: does a writer who found too little room have enough now? The buffer holds him
+// back, so it grows, when the congestion window is not full, or when what is left would not fill
+// another one. (Linux has the first alone, but leaves the last bit of a window unused when the next
+// ACK is near.) Where TCP_NOTSENT_LOWAT keeps the rest small, the rest says nothing.
+void Connection::make_room(Context& context) {
+  if (!std::exchange(was_acked_, false)) return;
+  if (wants_room_ || !has_room()) {
+    const auto unsent = static_cast<std::int64_t>(unsent_bytes());
+    const bool short_of_more = unsent < congestion_.cwnd() && !bounded_by_unsent();
+    if (in_flight() + effective_mss() <= congestion_.cwnd() || short_of_more) {
+      grow_send_buffer(context.tuning);
+    }
+  }
+  if (has_room()) wants_room_ = false;
 }
 
 Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Context& context) {
@@ -70,24 +99,6 @@ Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Contex
     snd_up_ = send_queue_.end();
   }
   return n;
-}
-
-// How much more may be queued now. Under TCP_NOTSENT_LOWAT it goes by chunks, as Linux's does: one
-// that has been begun is filled, a new one begins only while less than the mark is unsent.
-std::size_t Connection::room_to_queue() {
-  const std::size_t used = send_queue_.size();
-  const std::size_t room = settings_.send_buffer > used ? settings_.send_buffer - used : 0;
-  if (!bounded_by_unsent()) return room;
-  constexpr std::int64_t kLargest = 65000;
-  const std::int64_t mss = effective_mss();
-  const std::int64_t half_window = std::max<std::int64_t>(max_snd_wnd_ / 2, mss);
-  const auto chunk = static_cast<std::size_t>(std::min(kLargest, half_window) / mss * mss);
-  const std::int64_t begun = send_queue_.end() - std::max(chunk_begin_, snd_nxt_);
-  const auto filled = static_cast<std::size_t>(std::max<std::int64_t>(begun, 0));
-  if (filled > 0 && filled < chunk) return std::min(room, chunk - filled);
-  if (unsent_bytes() >= settings_.not_sent_low_water) return 0;
-  chunk_begin_ = send_queue_.end();
-  return std::min(room, chunk);
 }
 
 Result<std::size_t> Connection::send(const Slice& bytes, bool more, Context& context) {
@@ -175,6 +186,7 @@ void Connection::set_settings(const Settings& settings, Context& context) {
   const bool released =
       (settings_.cork && !settings.cork) || (!settings_.no_delay && settings.no_delay);
   settings_ = settings;
+  if (settings_.send_buffer_fixed) send_accounting_.set_bound(settings_.send_buffer);
   if (settings_.quick_ack.value_or(false) && delayed_ack_at_ != kNever) ack_due_ = true;
   if (released) {
     hold_until_ = kNever;
