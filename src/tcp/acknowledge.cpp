@@ -74,7 +74,7 @@ void Connection::become_established(const wire::Segment& segment, Context& conte
   const std::int64_t window = repeated ? effective_mss() : initial_window(context.tuning);
   congestion_.start(settings_.congestion, window);
   acknowledge(segment, context);
-  grow_send_buffer(context.tuning);  // for the initial window
+  send_accounting_.grow(sender(context.tuning));  // for the initial window
   small_seq_ = snd_una_;
   last_data_sent_ = last_data_received_ = context.now;
   restart_keep_alive(context);

@@ -18,7 +18,7 @@ void Connection::start(std::uint64_t id, const FourTuple& tuple, const Settings&
   state_since_ = context.now;
   iss_ = snd_una_ = snd_nxt_ = snd_up_ = SeqNum::first(iss);
   send_queue_.start(iss_ + 1);
-  send_accounting_.start(iss_ + 1, settings.send_buffer);
+  send_accounting_.start(iss_ + 1, settings.send_buffer, settings.send_buffer_fixed);
   recovery_point_ = high_rxt_ = lost_edge_ = small_seq_ = tail_seq_ = usage_end_ = iss_;
   ts_offset_ = ts_offset;
   our_mss_ = mss_for_mtu(path.our_mtu, tuple.local.address.is_v4());
@@ -218,7 +218,7 @@ Readiness Connection::readiness() const {
   const bool open_for_send = state_ == State::Established || state_ == State::CloseWait;
   if (fin_queued_ || ended) {
     r |= kWritable;  // a write would not wait: it fails with EPIPE
-  } else if (open_for_send && has_room()) {
+  } else if (open_for_send && send_accounting_.writable(snd_nxt_, settings_.not_sent_low_water)) {
     r |= kWritable;
   }
   return r;

@@ -171,12 +171,7 @@ class Connection {
   void end(Event event, Rule rule, int error, Context& context);
   void enter_state(Context& context);
   void start_closing(Context& context);
-  bool bounded_by_unsent() const { return settings_.not_sent_low_water < send_accounting_.bound(); }
-  bool has_room() const {
-    return send_accounting_.writable(snd_nxt_, settings_.not_sent_low_water);
-  }
-  void grow_send_buffer(const Tuning& tuning);
-  void make_room(Context& context);
+  SendAccounting::Sender sender(const Tuning& tuning) const;
   template <class Append>
   std::size_t fill_queue(std::size_t size, bool more, Context& context, Append&& append);
   void begin_progress(const Context& context);

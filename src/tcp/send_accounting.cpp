@@ -88,10 +88,26 @@ bool SendAccounting::writable(SeqNum nxt, std::size_t low_water) const {
 }
 
 // tcp_sndbuf_expand().
-void SendAccounting::grow(std::int64_t segments, std::int64_t mss, std::size_t most) {
-  const auto buffer = std::bit_ceil(static_cast<std::size_t>(mss) + kHeaders) + kDescription;
-  const auto count = static_cast<std::size_t>(std::max(segments, kFewestSegments));
-  bound_ = std::max(bound_, std::min(2 * count * buffer, most));
+void SendAccounting::grow(const Sender& s) {
+  if (fixed_) return;
+  const auto largest = static_cast<std::size_t>(std::max(s.mss, s.peer_mss));
+  const std::size_t buffer = std::bit_ceil(largest + kHeaders) + kDescription;
+  const std::int64_t segments = std::max({s.cwnd / s.mss, s.reordering + 1, kFewestSegments});
+  const std::size_t wanted = 2 * static_cast<std::size_t>(segments) * buffer;
+  bound_ = std::max(bound_, std::min(wanted, s.largest_bound));
+}
+
+// tcp_new_space(). Linux grows where the congestion window is not full, and leaves the last bit of
+// that unused when the next ACK is near. We use it, and grow also where what is left would not fill
+// another window; under a TCP_NOTSENT_LOWAT that keeps it small it says nothing.
+bool SendAccounting::make_room(bool wanted, const Sender& s) {
+  if (wanted || !writable(s.nxt, s.low_water)) {
+    const bool window_open = s.in_flight + s.mss <= s.cwnd;
+    const bool too_little_left =
+        static_cast<std::int64_t>(unsent(s.nxt)) < s.cwnd && s.low_water >= bound_;
+    if (window_open || too_little_left) grow(s);
+  }
+  return writable(s.nxt, s.low_water);
 }
 
 std::size_t SendAccounting::find(SeqNum seq) const {

@@ -5,8 +5,8 @@
 //            largest window hold. A chunk costs its bytes and kOverhead. One that is begun is
 //            filled whatever the bound says; a new one begins only below the bound: so a write may
 //            pass it by a chunk. What a burst sent of a chunk is a chunk of its own from then on.
-//   bound    SO_SNDBUF as getsockopt() shows it. It grows to twice what fills the congestion
-//            window, while a writer waits, unless the application chose it.
+//   bound    SO_SNDBUF as getsockopt() shows it. Unless the application chose it, it grows to
+//            twice what fills the congestion window: half on its way, half to follow.
 //   writable A third of the bound is free, and less than half of TCP_NOTSENT_LOWAT is unsent.
 //   record   MSG_EOR: no segment holds bytes from both sides of its end, nor does a chunk.
 #pragma once
@@ -20,9 +20,10 @@ class SendAccounting {
  public:
   static constexpr std::size_t kOverhead = 1280;  // of a chunk, bytes
 
-  void start(SeqNum first, std::size_t bound) {
+  void start(SeqNum first, std::size_t bound, bool fixed) {
     una_ = end_ = first;
     bound_ = bound;
+    fixed_ = fixed;
   }
   // Bytes of a chunk: whole segments, at least one. `window`: the largest that the peer ever
   // offered.
@@ -45,9 +46,19 @@ class SendAccounting {
 
   // --- the bound, in the measure of cost()
   std::size_t bound() const { return bound_; }
-  void set_bound(std::size_t bound) { bound_ = bound; }
-  // To what `segments` of `mss` bytes need twice, `most` at most; never down.
-  void grow(std::int64_t segments, std::int64_t mss, std::size_t most);
+  void fix_bound(std::size_t bound) {  // SO_SNDBUF
+    bound_ = bound;
+    fixed_ = true;
+  }
+  struct Sender {  // bytes, but for reordering: segments
+    SeqNum nxt;
+    std::int64_t in_flight = 0, cwnd = 0, mss = 0, peer_mss = 0, reordering = 3;
+    std::size_t low_water = 0, largest_bound = 0;
+  };
+  void grow(const Sender& sender);  // to what the congestion window needs; never down
+  // After an ACK and what it let out. `wanted`: a writer found too little room. Grows where it is the
+  // buffer that holds him back. Returns whether he may go on.
+  bool make_room(bool wanted, const Sender& sender);
 
   // --- how it is cut into segments
   // Where a segment of [from, to) has to end: `to`, or the end of a record before it.
@@ -69,6 +80,7 @@ class SendAccounting {
   std::vector<Chunk> chunks_;
   std::size_t head_ = 0;
   std::size_t bound_ = 0;
+  bool fixed_ = false;
   SeqNum una_, end_;
   SeqNum last_record_;  // end of the last record that was ended; below una_: none matters
 };

@@ -1,6 +1,7 @@
 // What to send, and when: RFC 9293 3.7.4 (Nagle), 3.8.6 (windows, silly-window avoidance),
 // RFC 5681 (congestion window), in one loop that the driver starts after each batch of input.
 #include <algorithm>
+#include <utility>
 
 #include "tcp/connection.h"
 #include "tcp/isn.h"
@@ -28,7 +29,9 @@ void Connection::transmit(Context& context) {
     }
     send_new(context);
     send_accounting_.sent(snd_nxt_);
-    make_room(context);
+    if (std::exchange(was_acked_, false)) {
+      if (send_accounting_.make_room(wants_room_, sender(context.tuning))) wants_room_ = false;
+    }
     if (in_flight() > 0 && persist_at_ == kNever) arm_retransmit(context);
     arm_persist(context);
   }

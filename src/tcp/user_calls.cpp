@@ -1,6 +1,5 @@
 // The user calls of RFC 9293 3.10.1 to 3.10.6: OPEN, SEND, RECEIVE, CLOSE, ABORT.
 #include <algorithm>
-#include <utility>
 
 #include "base/defence.h"
 #include "tcp/connection.h"
@@ -56,29 +55,17 @@ std::size_t Connection::fill_queue(std::size_t size, bool more, Context& context
   return n;
 }
 
-// Twice what fills the congestion window: one half on its way, one half to follow.
-void Connection::grow_send_buffer(const Tuning& tuning) {
-  if (settings_.send_buffer_fixed) return;
-  const std::int64_t mss = effective_mss();
-  const std::int64_t segments = std::max(congestion_.cwnd() / mss, reordering_ + 1);
-  send_accounting_.grow(segments, std::max<std::int64_t>(mss, peer_mss_),
-                        static_cast<std::size_t>(tuning.tcp_wmem_max));
-}
-
-// After what an ACK let out: does a writer who found too little room have enough now? The buffer holds him
-// back, so it grows, when the congestion window is not full, or when what is left would not fill
-// another one. (Linux has the first alone, but leaves the last bit of a window unused when the next
-// ACK is near.) Where TCP_NOTSENT_LOWAT keeps the rest small, the rest says nothing.
-void Connection::make_room(Context& context) {
-  if (!std::exchange(was_acked_, false)) return;
-  if (wants_room_ || !has_room()) {
-    const auto unsent = static_cast<std::int64_t>(unsent_bytes());
-    const bool short_of_more = unsent < congestion_.cwnd() && !bounded_by_unsent();
-    if (in_flight() + effective_mss() <= congestion_.cwnd() || short_of_more) {
-      grow_send_buffer(context.tuning);
-    }
-  }
-  if (has_room()) wants_room_ = false;
+SendAccounting::Sender Connection::sender(const Tuning& tuning) const {
+  SendAccounting::Sender s;
+  s.nxt = snd_nxt_;
+  s.in_flight = in_flight();
+  s.cwnd = congestion_.cwnd();
+  s.mss = effective_mss();
+  s.peer_mss = peer_mss_;
+  s.reordering = reordering_;
+  s.low_water = settings_.not_sent_low_water;
+  s.largest_bound = static_cast<std::size_t>(tuning.tcp_wmem_max);
+  return s;
 }
 
 Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Context& context) {
@@ -186,7 +173,7 @@ void Connection::set_settings(const Settings& settings, Context& context) {
   const bool released =
       (settings_.cork && !settings.cork) || (!settings_.no_delay && settings.no_delay);
   settings_ = settings;
-  if (settings_.send_buffer_fixed) send_accounting_.set_bound(settings_.send_buffer);
+  if (settings_.send_buffer_fixed) send_accounting_.fix_bound(settings_.send_buffer);
   if (settings_.quick_ack.value_or(false) && delayed_ack_at_ != kNever) ack_due_ = true;
   if (released) {
     hold_until_ = kNever;
