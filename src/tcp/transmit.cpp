@@ -175,7 +175,8 @@ void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool agai
   // MUST-61: the last that we have, unless its SEND said that more follows.
   if (length > 0 && end == send_queue_.end() && pushed_) flags |= kPsh;
   // Each chunk ends so, too, as Linux's super-segments do.
-  if (!more_hint_ && !settings_.cork && send_accounting_.ends_chunk(seq, end)) flags |= kPsh;
+  const bool held = more_hint_ || settings_.cork;
+  if (length > 0 && !held && send_accounting_.ends_chunk(seq, end)) flags |= kPsh;
   wire::Segment s = blank(flags, seq, context);
   if (length > 0) s.payload = send_queue_.at(seq, length);
   if (urgent_pending_ && snd_up_ > seq) {  // MUST-30
