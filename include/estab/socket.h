@@ -64,7 +64,7 @@ struct SocketOptions {
   Duration receive_timeout{0};          // SO_RCVTIMEO; 0: none
   Duration send_timeout{0};             // SO_SNDTIMEO, connect() included; 0: none
   std::size_t receive_buffer = 0;       // SO_RCVBUF in bytes of payload, not doubled; 0: default
-  std::size_t send_buffer = 0;          // SO_SNDBUF, likewise
+  std::size_t send_buffer = 0;          // SO_SNDBUF, likewise; 0: grows as the path needs it
   std::size_t receive_low_water = 1;    // SO_RCVLOWAT
   std::size_t not_sent_low_water = 0;   // TCP_NOTSENT_LOWAT; 0: default
   std::optional<Duration> keep_idle{};  // TCP_KEEPIDLE
@@ -91,6 +91,8 @@ enum ReceiveFlags : unsigned {
   kOutOfBand = 8,  // MSG_OOB: the urgent byte; for send(): the last byte is urgent
   kMore = 16,      // MSG_MORE: send() only: more follows, don't push a small segment
   kDiscard = 32,   // MSG_TRUNC: receive() only: throw the bytes away, count them
+  // MSG_EOR: send() only: the last byte taken ends a record; no segment holds bytes of two of them
+  kEndOfRecord = 64,
 };
 
 // What Socket and Listener have in common.

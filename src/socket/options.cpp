@@ -66,7 +66,10 @@ tcp::Settings settings_of(const SocketOptions& o, const Tuning& tuning) {
     return std::min(wanted, static_cast<std::size_t>(largest));
   };
   if (o.receive_buffer != 0) s.receive_buffer = bounded(o.receive_buffer, tuning.tcp_rmem_max);
-  if (o.send_buffer != 0) s.send_buffer = bounded(o.send_buffer, tuning.tcp_wmem_max);
+  if (o.send_buffer != 0) {  // doubled for what a queued byte costs besides itself, as in Linux
+    s.send_buffer = 2 * bounded(o.send_buffer, tuning.tcp_wmem_max);
+    s.send_buffer_fixed = true;
+  }
   // More than the buffer holds would never come.
   s.receive_low_water = std::clamp<std::size_t>(o.receive_low_water, 1, s.receive_buffer);
   if (o.not_sent_low_water != 0) s.not_sent_low_water = o.not_sent_low_water;

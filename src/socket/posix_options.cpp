@@ -166,9 +166,11 @@ int whole_seconds(Duration d) { return static_cast<int>(d / seconds(1)); }
 
 int buffer_of(const Asked& a, int name) {
   const SocketOptions& o = a.options;
-  return name == SO_RCVBUF
-             ? shown_buffer(o.receive_buffer, a.tuning.tcp_rmem_default, a.tuning.tcp_rmem_max)
-             : shown_buffer(o.send_buffer, a.tuning.tcp_wmem_default, a.tuning.tcp_wmem_max);
+  if (name == SO_RCVBUF) {
+    return shown_buffer(o.receive_buffer, a.tuning.tcp_rmem_default, a.tuning.tcp_rmem_max);
+  }
+  if (a.look.send_buffer != 0) return static_cast<int>(a.look.send_buffer);  // as it has grown
+  return shown_buffer(o.send_buffer, a.tuning.tcp_wmem_default, a.tuning.tcp_wmem_max);
 }
 
 // SO_MEMINFO: struct sock_diag's nine numbers, in its order.
@@ -178,7 +180,7 @@ std::vector<std::uint8_t> memory_of(const Asked& a) {
   numbers[SK_MEMINFO_RCVBUF] = static_cast<std::uint32_t>(buffer_of(a, SO_RCVBUF));
   numbers[SK_MEMINFO_WMEM_ALLOC] = static_cast<std::uint32_t>(a.look.unacked - a.look.unsent);
   numbers[SK_MEMINFO_SNDBUF] = static_cast<std::uint32_t>(buffer_of(a, SO_SNDBUF));
-  numbers[SK_MEMINFO_WMEM_QUEUED] = static_cast<std::uint32_t>(a.look.unacked);
+  numbers[SK_MEMINFO_WMEM_QUEUED] = static_cast<std::uint32_t>(a.look.queued_cost);
   std::vector<std::uint8_t> bytes(sizeof(numbers));
   std::memcpy(bytes.data(), numbers.data(), sizeof(numbers));
   return bytes;

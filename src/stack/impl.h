@@ -80,6 +80,7 @@ class Stack::Impl {
   int take_error(ConnectionId id);
   Result<void> set_settings(ConnectionId id, const tcp::Settings& settings, Instant now);
   void push_out(ConnectionId id, Instant now);
+  void end_record(ConnectionId id);
   const tcp::Connection* connection(ConnectionId id) const;
   tcp::Readiness readiness(ConnectionId id) const;
   tcp::Readiness readiness(ListenerId id) const;

@@ -145,6 +145,7 @@ class Stack {
   int take_error(ConnectionId id);
   Result<void> set_settings(ConnectionId id, const tcp::Settings& settings, Instant now);
   void push_out(ConnectionId id, Instant now);  // what Nagle or a cork holds back
+  void end_record(ConnectionId id);             // MSG_EOR: what send() took last ends a record
   // A look; nullptr when the handle is dead. Valid until the next call.
   const tcp::Connection* connection(ConnectionId id) const;
   tcp::Readiness readiness(ConnectionId id) const;

@@ -35,7 +35,8 @@ struct Settings {
   std::optional<Duration> fin_wait_2;     // TCP_LINGER2; negative: do not wait
   std::optional<Duration> time_wait;      // 2 MSL for this one
   std::size_t receive_buffer = 131072;    // SO_RCVBUF, bytes of payload
-  std::size_t send_buffer = 87380;        // SO_SNDBUF, bytes of payload
+  std::size_t send_buffer = 16384;        // SO_SNDBUF, in send_accounting.h's measure ...
+  bool send_buffer_fixed = false;         // ... which the application chose: it does not grow
   std::size_t receive_low_water = 1;      // SO_RCVLOWAT
   std::size_t not_sent_low_water = 0xffffffff;  // TCP_NOTSENT_LOWAT
   std::vector<std::uint8_t> ip_options;         // IPv4 source route (MUST-51, MUST-52)
