@@ -272,8 +272,9 @@ TEST(TraceText, names_from_outside_do_nothing_to_a_terminal_or_to_json) {
   e.pid = 1;
   e.command = "a\x1b[2J\"\n";
   EXPECT_EQ(trace_line(e, {}).find('\x1b'), std::string::npos);
-  EXPECT_EQ(trace_json(e).find('\x1b'), std::string::npos);
-  EXPECT_EQ(std::count(trace_json(e).begin(), trace_json(e).end(), '\n'), 1);
+  const std::string json = trace_json(e);
+  EXPECT_EQ(json.find('\x1b'), std::string::npos);
+  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 1);
 }
 
 }  // namespace

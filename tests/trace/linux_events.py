@@ -128,7 +128,7 @@ def agrees_with_a_capture():
         call()
     ours, theirs = ends_of(trace.end(0.5), port)
     dump.terminate()
-    packets = [line.split() for line in dump.communicate()[0].splitlines()]
+    packets = [line.split() for line in dump.communicate()[0].splitlines() if "Flags [" in line]
     seconds = {}
     for words in packets:
         flags = words[words.index("Flags") + 1]
