@@ -1,9 +1,6 @@
 // `estab netstat`: connections of running stacks and of Linux, with netstat's options and columns.
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <thread>
+#include <poll.h>
 
 #include "cli/command.h"
 #include "cli/print_whole.h"
@@ -64,7 +61,7 @@ int netstat(NetstatFlags& flags) {
   for (;;) {
     if (!print_whole(drawn(flags))) return kFailed;
     if (!flags.continuous) return kDone;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+    ::poll(nullptr, 0, 1000);
   }
 }
 

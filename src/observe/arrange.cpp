@@ -177,8 +177,8 @@ std::string group_value(const Connection& c, GroupKey key, const PortRange& ephe
   return "";
 }
 
-std::vector<Group> grouped(const std::vector<Connection>& connections,
-                           const std::vector<GroupKey>& keys) {
+std::vector<CountedGroup> grouped(const std::vector<Connection>& connections,
+                                  const std::vector<GroupKey>& keys) {
   const PortRange ephemeral = ephemeral_ports();
   std::map<std::vector<std::string>, std::uint64_t> counts;
   for (const Connection& c : connections) {
@@ -187,20 +187,20 @@ std::vector<Group> grouped(const std::vector<Connection>& connections,
     for (const GroupKey key : keys) values.push_back(group_value(c, key, ephemeral));
     ++counts[std::move(values)];
   }
-  std::vector<Group> groups;
+  std::vector<CountedGroup> groups;
   groups.reserve(counts.size());
   for (auto& [values, count] : counts) groups.push_back({values, count});
   std::stable_sort(groups.begin(), groups.end(),
-                   [](const Group& a, const Group& b) { return a.count > b.count; });
+                   [](const CountedGroup& a, const CountedGroup& b) { return a.count > b.count; });
   return groups;
 }
 
-std::string groups_table(const std::vector<Group>& groups, const std::vector<GroupKey>& keys,
+std::string groups_table(const std::vector<CountedGroup>& groups, const std::vector<GroupKey>& keys,
                          bool header) {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     std::size_t widest = group_title(keys[i]).size();
-    for (const Group& group : groups) widest = std::max(widest, group.values[i].size());
+    for (const CountedGroup& group : groups) widest = std::max(widest, group.values[i].size());
     widths.push_back(widest);
   }
   std::string out;
@@ -213,14 +213,15 @@ std::string groups_table(const std::vector<Group>& groups, const std::vector<Gro
     out += '\n';
   };
   if (header) put_line("Count", [&](std::size_t i) { return group_title(keys[i]); });
-  for (const Group& group : groups) {
+  for (const CountedGroup& group : groups) {
     put_line(std::to_string(group.count),
              [&](std::size_t i) { return std::string_view(group.values[i]); });
   }
   return out;
 }
 
-std::string groups_json(const std::vector<Group>& groups, const std::vector<GroupKey>& keys) {
+std::string groups_json(const std::vector<CountedGroup>& groups,
+                        const std::vector<GroupKey>& keys) {
   std::string out = "[";
   for (std::size_t row = 0; row < groups.size(); ++row) {
     out += row == 0 ? "\n{" : ",\n{";

@@ -45,15 +45,15 @@ struct PortRange {
 };
 std::string group_value(const Connection& c, GroupKey key, const PortRange& ephemeral);
 
-struct Group {
+struct CountedGroup {
   std::vector<std::string> values;
   std::uint64_t count = 0;
 };
 // The largest first, then by name.
-std::vector<Group> grouped(const std::vector<Connection>& connections,
-                           const std::vector<GroupKey>& keys);
-std::string groups_table(const std::vector<Group>& groups, const std::vector<GroupKey>& keys,
+std::vector<CountedGroup> grouped(const std::vector<Connection>& connections,
+                                  const std::vector<GroupKey>& keys);
+std::string groups_table(const std::vector<CountedGroup>& groups, const std::vector<GroupKey>& keys,
                          bool header);
-std::string groups_json(const std::vector<Group>& groups, const std::vector<GroupKey>& keys);
+std::string groups_json(const std::vector<CountedGroup>& groups, const std::vector<GroupKey>& keys);
 
 }  // namespace estab::observe

@@ -79,6 +79,11 @@ class Lookups {
   std::unordered_map<std::uint16_t, std::string> services_;
 };
 
+void append_v4(std::string& to, std::uint32_t v4) {
+  fmt::format_to(std::back_inserter(to), "{}.{}.{}.{}", v4 >> 24, v4 >> 16 & 255, v4 >> 8 & 255,
+                 v4 & 255);
+}
+
 void append_host(std::string& to, const Connection& c, const IpAddress& address,
                  const NetstatFormat& format, Lookups& lookups) {
   if (!format.numeric_hosts) {
@@ -86,16 +91,16 @@ void append_host(std::string& to, const Connection& c, const IpAddress& address,
       to += "[::]";
     } else if (address.is_any()) {
       to += "0.0.0.0";
+    } else if (c.v6 && address.is_v4()) {
+      append_v4(to, address.v4_value());  // netstat names no mapped address
     } else {
-      to += lookups.names.host(address, c.v6 && !address.is_v4());
+      to += lookups.names.host(address, c.v6);
     }
     return;
   }
   char room[INET6_ADDRSTRLEN];
   if (address.is_v4()) {  // mapped ones too
-    const std::uint32_t v4 = address.v4_value();
-    fmt::format_to(std::back_inserter(to), "{}.{}.{}.{}", v4 >> 24, v4 >> 16 & 255, v4 >> 8 & 255,
-                   v4 & 255);
+    append_v4(to, address.v4_value());
   } else {
     to += ::inet_ntop(AF_INET6, address.bytes().data(), room, sizeof room);
   }

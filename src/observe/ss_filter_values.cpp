@@ -186,8 +186,8 @@ Hosts parse_host_test(std::string text, bool port_only, std::uint8_t& family) {
   // An IPv6 address without brackets: its last group is no port when the rest is no address.
   const auto whole = block_of(text, family);
   const bool part_is_address = split.address.empty() || block_of(split.address, family);
-  if (whole && !part_is_address) return std::vector{*whole};
   const auto port = port_of(split.port);
+  if (whole && (!part_is_address || !port)) return std::vector{*whole};
   if (!port) return wrong("\"" + split.port + "\" does not look like a port");
   host.port = *port;
   if (split.address.empty()) return std::vector{host};

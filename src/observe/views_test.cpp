@@ -49,7 +49,7 @@ TEST(NetstatView, long_addresses_are_cut_unless_wide) {
                                          "[fd00::1]:80", State::Established, true)};
   NetstatFormat format;
   format.numeric_hosts = format.numeric_ports = true;
-  EXPECT_NE(netstat_table(one, format).find(" fd00:1111:2222:33:6553 "), std::string::npos)
+  EXPECT_NE(netstat_table(one, format).find(" fd00:1111:2222:33:65535 "), std::string::npos)
       << netstat_table(one, format);
   format.wide = true;
   EXPECT_NE(netstat_table(one, format).find(":7777:65535 "), std::string::npos);

@@ -10,7 +10,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
 
 #include "observe/bpf/state_clock.h"
 #include "observe/linux/ages.h"
@@ -22,6 +26,7 @@ namespace estab::observe {
 namespace {
 
 constexpr std::uint32_t kSequence = 4711;
+constexpr std::size_t kMany = 4096;       // rows
 constexpr std::size_t kRoom = 64 * 1024;  // the kernel hands out 32 KiB at most at a time
 
 tl::unexpected<std::string> wrong(const std::string& doing, int error) {
@@ -126,6 +131,86 @@ bool walk_messages(const std::uint8_t* data, std::size_t size, const DiagRowRead
   return false;
 }
 
+// The bytes of one datagram; 0: none comes any more, and `error` says why.
+std::size_t receive(int fd, std::vector<std::uint8_t>& room, int& error) {
+  for (;;) {
+    const ssize_t n = ::recv(fd, room.data(), room.size(), 0);
+    if (n < 0 && errno == EINTR) continue;
+    error = n < 0 ? errno : 0;
+    return n < 0 ? 0 : static_cast<std::size_t>(n);
+  }
+}
+
+bool holds_the_end(const std::vector<std::uint8_t>& bytes, std::size_t size) {
+  std::size_t at = 0;
+  while (at + sizeof(nlmsghdr) <= size) {
+    nlmsghdr header;
+    std::memcpy(&header, bytes.data() + at, sizeof header);
+    if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) return true;
+    if (header.nlmsg_len < sizeof header) return true;
+    at += NLMSG_ALIGN(header.nlmsg_len);
+  }
+  return false;
+}
+
+// Receives in a thread of its own, to the dump's end.
+class ReadAhead {
+ public:
+  struct Piece {
+    std::vector<std::uint8_t> bytes;
+    std::size_t size = 0;  // 0: the end
+    int error = 0;
+  };
+  explicit ReadAhead(int fd) : thread_([this, fd] { run(fd); }) {}
+  ReadAhead(const ReadAhead&) = delete;
+  ReadAhead& operator=(const ReadAhead&) = delete;
+  ~ReadAhead() { thread_.join(); }
+
+  Piece next() {
+    std::unique_lock lock(mutex_);
+    filled_.wait(lock, [this] { return !pieces_.empty(); });
+    Piece piece = std::move(pieces_.front());
+    pieces_.pop_front();
+    return piece;
+  }
+  void give_back(Piece piece) {
+    const std::scoped_lock lock(mutex_);
+    free_.push_back(std::move(piece.bytes));
+  }
+
+ private:
+  std::vector<std::uint8_t> empty_room() {
+    const std::scoped_lock lock(mutex_);
+    if (free_.empty()) return std::vector<std::uint8_t>(kRoom);
+    std::vector<std::uint8_t> room = std::move(free_.back());
+    free_.pop_back();
+    return room;
+  }
+  void run(int fd) {
+    for (bool last = false; !last;) {
+      Piece piece;
+      piece.bytes = empty_room();
+      piece.size = receive(fd, piece.bytes, piece.error);
+      last = piece.size == 0 || holds_the_end(piece.bytes, piece.size);
+      hand_over(std::move(piece));
+    }
+    hand_over({});  // for a reader that found no end in the last
+  }
+  void hand_over(Piece piece) {
+    {
+      const std::scoped_lock lock(mutex_);
+      pieces_.push_back(std::move(piece));
+    }
+    filled_.notify_one();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable filled_;
+  std::deque<Piece> pieces_;
+  std::vector<std::vector<std::uint8_t>> free_;
+  std::thread thread_;  // last: it uses the others
+};
+
 // 0 or an errno.
 int dump(const LinuxQuery& query, const std::vector<std::uint8_t>& bytecode,
          const TakeConnection& take) {
@@ -134,13 +219,21 @@ int dump(const LinuxQuery& query, const std::vector<std::uint8_t>& bytecode,
   if (const int error = send_request(socket.fd(), query, bytecode)) return error;
   const DiagRowReader reader(query);
   std::vector<std::uint8_t> room(kRoom);
-  for (;;) {
-    const ssize_t n = ::recv(socket.fd(), room.data(), room.size(), 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    if (n == 0) return 0;
+  // What is short is read here; of what is long the kernel's walk goes on beside the reading.
+  constexpr int kShort = 8;
+  for (int i = 0; i < kShort; ++i) {
     int error = 0;
-    if (walk_messages(room.data(), static_cast<std::size_t>(n), reader, take, error)) return error;
+    const std::size_t n = receive(socket.fd(), room, error);
+    if (n == 0) return error;
+    if (walk_messages(room.data(), n, reader, take, error)) return error;
+  }
+  ReadAhead ahead(socket.fd());
+  for (;;) {
+    ReadAhead::Piece piece = ahead.next();
+    if (piece.size == 0) return piece.error;
+    int error = 0;
+    if (walk_messages(piece.bytes.data(), piece.size, reader, take, error)) return error;
+    ahead.give_back(std::move(piece));
   }
 }
 
@@ -207,7 +300,10 @@ tl::expected<LinuxConnections, std::string> linux_connections(const LinuxQuery& 
   const auto done = dump_linux(query, [&](Connection& c) {
     if (query.ages && !c.in_state) c.in_state = estimated_age(c, times);
     if (query.filter != nullptr && !filter_late && !query.filter->matches(c)) return;
-    (c.v6 ? v6 : seen.connections).push_back(std::move(c));
+    std::vector<Connection>& rows = c.v6 ? v6 : seen.connections;
+    // Room that is not touched costs nothing, and moving so many rows does.
+    if (rows.size() == kMany) rows.reserve(64 * kMany);
+    rows.push_back(std::move(c));
   });
   if (!done) return tl::unexpected(done.error());
   seen.connections.insert(seen.connections.end(), std::make_move_iterator(v6.begin()),
