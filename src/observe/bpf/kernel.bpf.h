@@ -129,6 +129,10 @@ struct socket {
   struct sock* sk;
 };
 
+struct pt_regs {
+  unsigned long sp;
+};
+
 struct seq_file;
 struct bpf_iter_meta {
   struct seq_file* seq;
