@@ -73,9 +73,10 @@ class Trace {
     const std::chrono::duration<double> limit(flags_.seconds);
     while (stop_asked == 0 && !enough_) {
       if (flags_.seconds > 0 && std::chrono::steady_clock::now() - begin >= limit) break;
-      step();
+      step(kPatience);
       if (terminal || std::chrono::steady_clock::now() - flushed_ > kBetweenFlushes) flush();
     }
+    if (!enough_) step(Duration{0});  // what came before the end is shown
     flush();
     say("trace", fmt::format("{} events shown, {} lost", shown_, lost()));
     return failed_.empty() ? kDone : throw Failure(failed_);
@@ -114,9 +115,8 @@ class Trace {
     }
   }
 
-  void step() {
-    const Duration patience =
-        kPatience / static_cast<int>(std::max<std::size_t>(sources_.size(), 1));
+  void step(Duration all) {
+    const Duration patience = all / static_cast<int>(std::max<std::size_t>(sources_.size(), 1));
     for (const auto& source : sources_) {
       if (enough_) return;
       if (auto done = source->step(patience); !done) {
