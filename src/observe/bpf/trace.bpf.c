@@ -427,14 +427,19 @@ int meet_those_here(struct bpf_iter__task_file *ctx) {
   return 0;
 }
 
-SEC("iter/bpf_sk_storage_map")
-int read_lives(struct bpf_iter__bpf_sk_storage_map *ctx) {
-  struct sock *sk = ctx->sk;
-  struct raw_life *life = ctx->value;
-  if (!sk || !life) return 0;
+// Over the sockets of the reader's namespace, not over the storage map: that has as many buckets as
+// processors, and an iterator walks a bucket from its beginning for each page that it fills.
+SEC("iter/tcp")
+int read_lives(struct bpf_iter__tcp *ctx) {
+  struct sock_common *common = ctx->sk_common;
+  if (!common) return 0;
+  struct tcp_sock *sk = bpf_skc_to_tcp_sock(common);
+  if (!sk) return 0;
+  struct raw_life *life = bpf_sk_storage_get(&lives, sk, 0, 0);
+  if (!life) return 0;
   struct raw_clock_record record = {};
-  record.cookie = bpf_get_socket_cookie(sk);
-  record.netns = netns_of(&sk->__sk_common);
+  record.cookie = bpf_get_socket_cookie(common);
+  record.netns = netns_of(common);
   learn_accepted(life, record.cookie);
   __builtin_memcpy(&record.life, life, sizeof record.life);
   bpf_seq_write(ctx->meta->seq, &record, sizeof record);

@@ -173,11 +173,11 @@ Expected<void> Tracer::Impl::meet_those_here() {
 
 Expected<void> Tracer::Impl::open_readers() {
   if (sockets != nullptr) return {};
-  auto of_sockets = map_reader(object.get(), "read_lives", "lives");
-  if (!of_sockets) return tl::unexpected(of_sockets.error());
+  LinkPtr of_sockets(bpf_program__attach_iter(program(object.get(), "read_lives"), nullptr));
+  if (of_sockets == nullptr) return tl::unexpected(refusal(errno, "attach a BPF iterator"));
   auto of_gone = map_reader(object.get(), "read_gone", "gone");
   if (!of_gone) return tl::unexpected(of_gone.error());
-  sockets = std::move(*of_sockets);
+  sockets = std::move(of_sockets);
   gone = std::move(*of_gone);
   return {};
 }
