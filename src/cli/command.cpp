@@ -41,7 +41,9 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   add_serve(app, chosen);
   add_connect(app, chosen);
   add_ss(app, chosen);
+  add_netstat(app, chosen);
   add_summary(app, chosen);
+  add_kill(app, chosen);
   add_tuning(app, chosen);
   add_counters(app, chosen);
   add_diagram(app, chosen);
@@ -53,15 +55,27 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   }
 }
 
+// "serve, connect, ... or drill"
+std::string verbs_of(const CLI::App& app) {
+  std::string names;
+  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+  for (std::size_t i = 0; i < verbs.size(); ++i) {
+    if (i > 0) names += i + 1 == verbs.size() ? " or " : ", ";
+    names += verbs[i]->get_name();
+  }
+  return names;
+}
+
 // CLI11's words for what is wrong, and where to read what is right.
 int wrong_arguments(const CLI::App& app, const CLI::ParseError& error) {
   const std::string who = verb_of(app);
   std::string text = error.what();
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && who == "estab") {
-    text =
-        "expected a verb: serve, connect, ss, summary, tuning, counters, diagram, ladder or trace";
+    text = "expected a verb: " + verbs_of(app);
   }
-  return complain(who, text + "; " + who + " --help says more", kWrongUse);
+  // As ss itself ends for an option that it does not know.
+  const int status = who == "estab ss" ? 255 : kWrongUse;
+  return complain(who, text + "; " + who + " --help says more", status);
 }
 
 }  // namespace

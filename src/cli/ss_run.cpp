@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/print_whole.h"
 #include "cli/ss_request.h"
 #include "observe/connection_json.h"
 #include "observe/linux/destroy.h"
@@ -18,18 +18,6 @@ namespace estab::cli {
 namespace {
 
 constexpr const char* kVerb = "ss";
-
-// One write for all of it. A reader that is gone is no failure of ours.
-void print_whole(const std::string& text) {
-  std::fflush(stdout);
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const ssize_t n = ::write(STDOUT_FILENO, text.data() + at, text.size() - at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
-    at += static_cast<std::size_t>(n);
-  }
-}
 
 std::string drawn(const std::vector<observe::Connection>& connections, const SsRequest& request) {
   if (!request.groups.empty()) {
@@ -102,8 +90,7 @@ int follow_events(const SsRequest& request) {
     } else {
       line = observe::ss_table({c}, format);
     }
-    print_whole(line);
-    return true;
+    return print_whole(line);
   });
   if (!ended) throw Failure(ended.error());
   return kDone;

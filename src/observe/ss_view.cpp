@@ -260,8 +260,7 @@ void append_ss_age(std::string& to, const Connection& c) {
   static constexpr std::string_view kMarks[] = {"", "~", ">="};
   to += " age:";
   to += kMarks[static_cast<std::size_t>(c.in_state->known)];
-  const std::string text = ss_timer_text(c.in_state->value);
-  to += text.empty() ? "0ms" : text;
+  to += short_duration(c.in_state->value);
 }
 
 void append_ss_tos(std::string& to, const Detail& detail) {
