@@ -1,12 +1,14 @@
 # The BPF programs of src/observe/bpf, compiled by clang and embedded in the command. Without clang's
-# BPF target or libbpf the command is built without them and says so when asked to trace.
-option(ESTAB_BPF "Build the tracer's BPF programs (needs clang and libbpf)" ON)
+# BPF target, libbpf or libdw the command is built without them and says so when asked to trace.
+option(ESTAB_BPF "Build the tracer's BPF programs (needs clang, libbpf and libdw)" ON)
 
 set(ESTAB_HAVE_BPF FALSE)
 if(ESTAB_BPF)
   find_program(ESTAB_BPF_CLANG NAMES clang clang-19 clang-16 clang-15 clang-14)
   find_path(ESTAB_LIBBPF_INCLUDE bpf/libbpf.h)
   find_library(ESTAB_LIBBPF bpf)
+  find_path(ESTAB_LIBDW_INCLUDE elfutils/libdwfl.h)
+  find_library(ESTAB_LIBDW dw)
   if(ESTAB_BPF_CLANG AND NOT DEFINED ESTAB_BPF_CLANG_WORKS)
     file(WRITE ${PROJECT_BINARY_DIR}/bpf/probe.c "int probe(void *p) { return 0; }\n")
     execute_process(COMMAND ${ESTAB_BPF_CLANG} -target bpf -O2 -c ${PROJECT_BINARY_DIR}/bpf/probe.c
@@ -18,10 +20,11 @@ if(ESTAB_BPF)
     endif()
     set(ESTAB_BPF_CLANG_WORKS ${works} CACHE INTERNAL "clang compiles for bpf")
   endif()
-  if(ESTAB_BPF_CLANG_WORKS AND ESTAB_LIBBPF AND ESTAB_LIBBPF_INCLUDE)
+  if(ESTAB_BPF_CLANG_WORKS AND ESTAB_LIBBPF AND ESTAB_LIBBPF_INCLUDE AND ESTAB_LIBDW AND ESTAB_LIBDW_INCLUDE)
     set(ESTAB_HAVE_BPF TRUE)
   else()
-    message(NOTICE "estab: built without BPF (clang: ${ESTAB_BPF_CLANG}, libbpf: ${ESTAB_LIBBPF}); "
+    message(NOTICE "estab: built without BPF (clang: ${ESTAB_BPF_CLANG}, libbpf: ${ESTAB_LIBBPF}, "
+      "libdw: ${ESTAB_LIBDW}); "
       "estab trace will poll")
   endif()
 endif()
@@ -43,7 +46,7 @@ endfunction()
 function(estab_use_bpf target)
   get_target_property(sources ${target} SOURCES)
   if(NOT ESTAB_HAVE_BPF)
-    list(FILTER sources EXCLUDE REGEX "/bpf/(embedded|object|pins|task_files|tracer)\\.cpp$")
+    list(FILTER sources EXCLUDE REGEX "/bpf/(embedded|object|pins|stacks|symbols|task_files|tracer)\\.cpp$")
     set_target_properties(${target} PROPERTIES SOURCES "${sources}")
     return()
   endif()
@@ -58,6 +61,6 @@ function(estab_use_bpf target)
   set_source_files_properties(${embedded} TARGET_DIRECTORY ${target} PROPERTIES
     OBJECT_DEPENDS "${PROJECT_BINARY_DIR}/bpf/trace.bpf.o;${PROJECT_BINARY_DIR}/bpf/task_files.bpf.o"
     COMPILE_DEFINITIONS "ESTAB_BPF_TRACE=\"${PROJECT_BINARY_DIR}/bpf/trace.bpf.o\";ESTAB_BPF_TASK_FILES=\"${PROJECT_BINARY_DIR}/bpf/task_files.bpf.o\"")
-  target_include_directories(${target} SYSTEM PRIVATE ${ESTAB_LIBBPF_INCLUDE})
-  target_link_libraries(${target} PRIVATE ${ESTAB_LIBBPF})
+  target_include_directories(${target} SYSTEM PRIVATE ${ESTAB_LIBBPF_INCLUDE} ${ESTAB_LIBDW_INCLUDE})
+  target_link_libraries(${target} PRIVATE ${ESTAB_LIBBPF} ${ESTAB_LIBDW})
 endfunction()

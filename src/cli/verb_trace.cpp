@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -73,9 +74,10 @@ class Trace {
     const std::chrono::duration<double> limit(flags_.seconds);
     while (stop_asked == 0 && !enough_) {
       if (flags_.seconds > 0 && std::chrono::steady_clock::now() - begin >= limit) break;
-      step();
+      step(kPatience);
       if (terminal || std::chrono::steady_clock::now() - flushed_ > kBetweenFlushes) flush();
     }
+    if (!enough_) step(Duration{0});  // what came before the end is shown
     flush();
     say("trace", fmt::format("{} events shown, {} lost", shown_, lost()));
     return failed_.empty() ? kDone : throw Failure(failed_);
@@ -86,7 +88,9 @@ class Trace {
   static constexpr Duration kPatience = std::chrono::milliseconds(20);
 
   void open_sources() {
-    const auto on = [this](const observe::TraceEvent& e) { show(e); };
+    const auto on = [this](const observe::TraceEvent& e) {
+      if (filter_.matches(e)) batch_.push_back(e);
+    };
     if (flags_.source != "estab") open_linux(on);
     if (flags_.source == "linux") return;
     auto stacks = observe::trace_stacks(flags_.stack, on);
@@ -114,16 +118,15 @@ class Trace {
     }
   }
 
-  void step() {
-    const Duration patience =
-        kPatience / static_cast<int>(std::max<std::size_t>(sources_.size(), 1));
+  void step(Duration all) {
+    const Duration patience = all / static_cast<int>(std::max<std::size_t>(sources_.size(), 1));
     for (const auto& source : sources_) {
-      if (enough_) return;
       if (auto done = source->step(patience); !done) {
         failed_ = done.error();
         enough_ = true;
       }
     }
+    show_batch();
     const std::uint64_t now_lost = lost();
     if (now_lost == said_lost_) return;
     said_lost_ = now_lost;
@@ -131,13 +134,26 @@ class Trace {
         fmt::format("{} events lost so far: they came faster than they were read", now_lost));
   }
 
+  // What the sources told in one step, in the order in which it happened.
+  void show_batch() {
+    const auto when = [](const observe::TraceEvent& e) { return e.at + e.wall_offset; };
+    if (sources_.size() > 1) {
+      std::stable_sort(batch_.begin(), batch_.end(),
+                       [&](const auto& a, const auto& b) { return when(a) < when(b); });
+    }
+    for (const observe::TraceEvent& e : batch_) {
+      if (!full_) show(e);
+    }
+    batch_.clear();
+  }
+
   void show(const observe::TraceEvent& e) {
-    if (enough_ || !filter_.matches(e)) return;
     const std::string line =
         flags_.json ? observe::trace_json(e) : observe::trace_line(e, flags_.format);
     std::fwrite(line.data(), 1, line.size(), stdout);
     ++shown_;
-    if (flags_.count != 0 && shown_ >= flags_.count) enough_ = true;
+    full_ = flags_.count != 0 && shown_ >= flags_.count;
+    enough_ = enough_ || full_;
   }
 
   void flush() {
@@ -153,10 +169,11 @@ class Trace {
 
   const TraceFlags& flags_;
   observe::TraceFilter filter_;
+  std::vector<observe::TraceEvent> batch_;
   std::vector<observe::TraceSourcePtr> sources_;
   std::uint64_t shown_ = 0, said_lost_ = 0;
   std::chrono::steady_clock::time_point flushed_{};
-  bool enough_ = false;
+  bool enough_ = false, full_ = false;
   std::string failed_;
 };
 

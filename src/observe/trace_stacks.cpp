@@ -91,7 +91,8 @@ class StackTrace : public TraceSource {
     out.from = e.from;
     out.to = e.to;
     // A rule without a move has not ended the state, and what began CLOSED began nowhere.
-    if (e.from != State::Closed) out.in_state = e.in_state;
+    const bool child = e.from == State::Listen && e.to == State::SynReceived;
+    if (e.from != State::Closed && !child) out.in_state = e.in_state;
     if (e.from != e.to) out.event = e.event;
     out.arrow = e.arrow;
     out.rule = e.rule;

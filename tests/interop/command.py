@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 ESTAB = os.environ.get("ESTAB", "")
-VERBS = ["serve", "connect", "ss", "netstat", "tuning", "counters", "diagram", "ladder"]
+VERBS = ["serve", "connect", "ss", "netstat", "tuning", "counters", "diagram", "ladder", "trace"]
 WRONG = [
     [], ["fly"], ["--flag"],
     ["ss", "--source", "sun"], ["ss", "--sort", "colour"], ["ss", "--group-by", "colour"], ["ss", "-K"],
@@ -23,7 +23,7 @@ WRONG = [
     ["connect", "10.0.0.1", "0"], ["connect", "10.0.0.1", "1-2"], ["connect", "-z", "10.0.0.1", "9-2"],
     ["connect", "-l", "10.0.0.1", "80"], ["connect", "10.0.0.1", "80", "-w", "soon"],
     ["tuning", "nosuch"], ["tuning", "nosuch=1"], ["tuning", "--default", "time_wait=1"],
-    ["counters", "--list", "Nosuch"], ["diagram", "--format", "png"], ["ladder"],
+    ["trace", "--source", "moon"], ["trace", "state", "sleeping"], ["counters", "--list", "Nosuch"], ["diagram", "--format", "png"], ["ladder"],
 ]
 FAILS = [
     ["ss", "--stack", "nobody"], ["tuning", "--stack", "nobody"], ["tuning", "time_wait=1"],

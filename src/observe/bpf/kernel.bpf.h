@@ -129,6 +129,10 @@ struct socket {
   struct sock* sk;
 };
 
+struct pt_regs {
+  unsigned long sp;
+};
+
 struct seq_file;
 struct bpf_iter_meta {
   struct seq_file* seq;
@@ -141,11 +145,10 @@ struct bpf_iter__task_file {
   __u32 fd;
   struct file* file;
 };
-struct bpf_iter__bpf_sk_storage_map {
+struct bpf_iter__tcp {
   struct bpf_iter_meta* meta;
-  struct bpf_map* map;
-  struct sock* sk;
-  void* value;
+  struct sock_common* sk_common;
+  __u32 uid;
 };
 struct bpf_iter__bpf_map_elem {
   struct bpf_iter_meta* meta;

@@ -52,6 +52,17 @@ struct raw_life {
   __u64 read_ns;  // when it was read last
 };
 
+// The words on top of the user's stack at a call: the C library's wrapper has no frame of its own,
+// so that following frame pointers alone would pass over its caller.
+struct raw_top_key {
+  __u64 cookie;
+  __u32 read;  // 0: the call that made it
+  __u32 pad;
+};
+struct raw_top {
+  __u64 words[24];
+};
+
 struct raw_event {
   __u64 at_ns;  // CLOCK_MONOTONIC
   __u64 cookie;

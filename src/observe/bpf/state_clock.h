@@ -4,8 +4,9 @@
 // The tracer writes into each socket's BPF storage. Reading that by a BPF iterator whose link is
 // pinned as a file was chosen over asking for the storage in a sock_diag dump: it is an open() and
 // a read() of binary records, needs no BPF call, no libbpf and no privilege but that file's (mode
-// 0400), gives all namespaces at once, and the same way gives those that have no storage any more:
-// TIME-WAIT and FIN-WAIT-2 without an owner, from a table by cookie that is bounded (LRU).
+// 0400), and the same way gives those that have no storage any more: TIME-WAIT and FIN-WAIT-2
+// without an owner, from a table by cookie that is bounded (LRU). The sockets are those of the
+// network namespace of whoever reads (what the calling thread is in); the table has all.
 //
 //   /sys/fs/bpf/estab/PID/{sockets,gone}    of the process that traces, removed when it ends
 //   /sys/fs/bpf/estab/kept/{sockets,gone}   of --keep, with the links of its programs

@@ -53,6 +53,13 @@ struct {
   __uint(value_size, 127 * sizeof(__u64));
 } stacks SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 65536);
+  __type(key, struct raw_top_key);
+  __type(value, struct raw_top);
+} tops SEC(".maps");
+
 // Nobody reads the ring buffer of a tracer that was left behind: user space clears this.
 __u32 listening = 1;
 
@@ -126,6 +133,16 @@ static __always_inline void with_life(struct raw_event *e, const struct raw_life
   e->hops = life->hops;
 }
 
+static __always_inline int keep_stack(void *ctx, __u64 cookie, __u32 read) {
+  struct raw_top_key key = {.cookie = cookie, .read = read};
+  struct raw_top top = {};
+  struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+  unsigned long sp = BPF_CORE_READ(registers, sp);
+  bpf_probe_read_user(&top, sizeof top, (void *)sp);
+  bpf_map_update_elem(&tops, &key, &top, BPF_ANY);
+  return bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP);
+}
+
 // The accepting process, when accept() was seen to return this socket.
 static __always_inline void learn_accepted(struct raw_life *life, __u64 cookie) {
   if (life->owner_is == RAW_OWNER_KNOWN) return;
@@ -175,7 +192,7 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new) {
   } else if (old == TCP_CLOSE && (new == TCP_SYN_SENT || new == TCP_LISTEN)) {
     running_owner(&life->owner);
     life->owner_is = RAW_OWNER_KNOWN;
-    if (wanted.with_stacks && new == TCP_SYN_SENT) life->made_stack = bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP);
+    if (wanted.with_stacks && new == TCP_SYN_SENT) life->made_stack = keep_stack(ctx, cookie, 0);
   } else if (old == TCP_SYN_RECV && new == TCP_ESTABLISHED) {
     __u32 rtt = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
     if (rtt) {
@@ -184,6 +201,12 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new) {
     }
   }
   learn_accepted(life, cookie);
+  // close() and shutdown() run in the process that held it, if nobody saw who accepted it.
+  int by_call = new == TCP_LAST_ACK || (new == TCP_FIN_WAIT1 && old != TCP_CLOSE_WAIT);
+  if (by_call && life->owner_is != RAW_OWNER_KNOWN) {
+    running_owner(&life->owner);
+    life->owner_is = RAW_OWNER_KNOWN;
+  }
   life->since_ns = now;
   life->previous = old;
   life->state = new;
@@ -346,7 +369,7 @@ static __always_inline int note_accepted(void *ctx, long fd) {
   if (!cookie) return 0;
   struct raw_life life = {.made_stack = -1, .read_stack = -1, .owner_is = RAW_OWNER_KNOWN};
   running_owner(&life.owner);
-  if (wanted.with_stacks) life.made_stack = bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP);
+  if (wanted.with_stacks) life.made_stack = keep_stack(ctx, cookie, 0);
   bpf_map_update_elem(&accepted, &cookie, &life, BPF_ANY);
   return 0;
 }
@@ -370,11 +393,12 @@ int BPF_PROG(on_read, struct sock *sk, int result, int flags) {
     begin(life, now);
     life->state = sk->__sk_common.skc_state;
   }
-  learn_accepted(life, bpf_get_socket_cookie(sk));
+  __u64 cookie = bpf_get_socket_cookie(sk);
+  learn_accepted(life, cookie);
   life->reader = bpf_get_current_pid_tgid() >> 32;
   life->read_ns = now;
   if (result == 0) life->eof_seen = 1;
-  if (wanted.with_stacks) life->read_stack = bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP);
+  if (wanted.with_stacks) life->read_stack = keep_stack(ctx, cookie, 1);
   return 0;
 }
 
@@ -403,14 +427,19 @@ int meet_those_here(struct bpf_iter__task_file *ctx) {
   return 0;
 }
 
-SEC("iter/bpf_sk_storage_map")
-int read_lives(struct bpf_iter__bpf_sk_storage_map *ctx) {
-  struct sock *sk = ctx->sk;
-  struct raw_life *life = ctx->value;
-  if (!sk || !life) return 0;
+// Over the sockets of the reader's namespace, not over the storage map: that has as many buckets as
+// processors, and an iterator walks a bucket from its beginning for each page that it fills.
+SEC("iter/tcp")
+int read_lives(struct bpf_iter__tcp *ctx) {
+  struct sock_common *common = ctx->sk_common;
+  if (!common) return 0;
+  struct tcp_sock *sk = bpf_skc_to_tcp_sock(common);
+  if (!sk) return 0;
+  struct raw_life *life = bpf_sk_storage_get(&lives, sk, 0, 0);
+  if (!life) return 0;
   struct raw_clock_record record = {};
-  record.cookie = bpf_get_socket_cookie(sk);
-  record.netns = netns_of(&sk->__sk_common);
+  record.cookie = bpf_get_socket_cookie(common);
+  record.netns = netns_of(common);
   learn_accepted(life, record.cookie);
   __builtin_memcpy(&record.life, life, sizeof record.life);
   bpf_seq_write(ctx->meta->seq, &record, sizeof record);

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -115,7 +116,10 @@ void Tracer::Impl::choose_programs() {
   bpf_program__set_autoload(program(object.get(), "on_read"), reads);
   if (options.stacks && !reads) blind.emplace_back("this kernel does not tell of reads");
   // A storage or a stack map that nothing needs takes no room.
-  if (!options.stacks) bpf_map__set_max_entries(map(object.get(), "stacks"), 1);
+  if (!options.stacks) {
+    bpf_map__set_max_entries(map(object.get(), "stacks"), 1);
+    bpf_map__set_max_entries(map(object.get(), "tops"), 1);
+  }
   if (!options.events) bpf_map__set_max_entries(map(object.get(), "events"), 4096);
 }
 
@@ -169,11 +173,11 @@ Expected<void> Tracer::Impl::meet_those_here() {
 
 Expected<void> Tracer::Impl::open_readers() {
   if (sockets != nullptr) return {};
-  auto of_sockets = map_reader(object.get(), "read_lives", "lives");
-  if (!of_sockets) return tl::unexpected(of_sockets.error());
+  LinkPtr of_sockets(bpf_program__attach_iter(program(object.get(), "read_lives"), nullptr));
+  if (of_sockets == nullptr) return tl::unexpected(refusal(errno, "attach a BPF iterator"));
   auto of_gone = map_reader(object.get(), "read_gone", "gone");
   if (!of_gone) return tl::unexpected(of_gone.error());
-  sockets = std::move(*of_sockets);
+  sockets = std::move(of_sockets);
   gone = std::move(*of_gone);
   return {};
 }
@@ -257,8 +261,9 @@ tl::expected<void, std::string> Tracer::keep() {
   if (!folder) return tl::unexpected(folder.error());
   if (auto pinned = impl_->pin_readers(*folder); !pinned) return tl::unexpected(pinned.error());
   for (auto& [name, link] : impl_->links) {
-    if (name.starts_with("on_accept")) continue;  // perf events of old kernels can't be pinned
-    if (auto pinned = folder->pin(link.get(), name); !pinned) return pinned;
+    auto pinned = folder->pin(link.get(), name);
+    // Before Linux 5.15 perf events can't be pinned; owners are learnt later then.
+    if (!pinned && !name.starts_with("on_accept")) return pinned;
   }
   impl_->set_listening(0);
   folder->leave();
@@ -274,6 +279,14 @@ tl::expected<StackFrames, std::string> Tracer::stack(std::int32_t number) const 
   }
   while (!frames.empty() && frames.back() == 0) frames.pop_back();
   return frames;
+}
+
+StackFrames Tracer::stack_top(std::uint64_t cookie, bool read) const {
+  const raw_top_key key{cookie, read ? 1u : 0u, 0};
+  raw_top top{};
+  if (bpf_map_lookup_elem(bpf_map__fd(map(impl_->object.get(), "tops")), &key, &top) != 0)
+    return {};
+  return {std::begin(top.words), std::end(top.words)};
 }
 
 }  // namespace estab::observe::bpf

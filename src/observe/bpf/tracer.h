@@ -55,6 +55,9 @@ class Tracer {
   // With options.stacks: the frames of a number in raw_life.
   tl::expected<StackFrames, std::string> stack(std::int32_t number) const;
 
+  // The words that lay on top of the user's stack at the call that made the socket, or read it last.
+  StackFrames stack_top(std::uint64_t cookie, bool read) const;
+
   struct Impl;
 
  private:

@@ -1,4 +1,5 @@
 // What answers in a build without clang or libbpf.
+#include "observe/bpf/stacks.h"
 #include "observe/bpf/task_files.h"
 #include "observe/bpf/tracer.h"
 
@@ -6,7 +7,8 @@ namespace estab::observe::bpf {
 namespace {
 
 tl::unexpected<std::string> without() {
-  return tl::unexpected(std::string("this estab was built without BPF (no libbpf or no clang)"));
+  return tl::unexpected(
+      std::string("this estab was built without BPF (no clang, libbpf or libdw)"));
 }
 
 }  // namespace
@@ -25,5 +27,17 @@ std::vector<std::string> Tracer::blind_spots() const { return {}; }
 tl::expected<void, std::string> Tracer::share() { return without(); }
 tl::expected<void, std::string> Tracer::keep() { return without(); }
 tl::expected<StackFrames, std::string> Tracer::stack(std::int32_t) const { return without(); }
+
+StackFrames Tracer::stack_top(std::uint64_t, bool) const { return {}; }
+SocketCalls socket_calls(const Tracer&, std::uint64_t, const SocketLife&) { return {}; }
+
+struct Symbols::Impl {};
+Symbols::Symbols(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Symbols::Symbols(Symbols&&) noexcept = default;
+Symbols& Symbols::operator=(Symbols&&) noexcept = default;
+Symbols::~Symbols() = default;
+tl::expected<Symbols, std::string> Symbols::of_process(std::uint32_t) { return without(); }
+Frame Symbols::at(std::uint64_t address, bool) const { return {address, "", "", 0, ""}; }
+std::string frame_text(const Frame&) { return ""; }
 
 }  // namespace estab::observe::bpf
