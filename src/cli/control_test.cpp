@@ -72,8 +72,8 @@ TEST_F(ControlTest, answers_every_kind_of_question) {
   const auto connections = client->connections();
   ASSERT_TRUE(connections.has_value());
   ASSERT_EQ(connections->size(), 1u);
-  EXPECT_EQ(connections->front().info.state, State::Listen);
-  EXPECT_EQ(connections->front().owner.pid, who->pid);
+  EXPECT_EQ(connections->front().state, State::Listen);
+  EXPECT_EQ(connections->front().owners.at(0).pid, who->pid);
   EXPECT_EQ(client->totals().value().listeners, 1u);
   EXPECT_EQ(client->counters().value().values.size(), kCounters);
   EXPECT_TRUE(client->events(0).has_value());

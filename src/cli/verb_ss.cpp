@@ -60,24 +60,25 @@ int print_summary(const SsFlags& flags) {
   return kDone;
 }
 
-bool family_wanted(const SsFlags& flags, const tcp::Info& info) {
-  if (flags.v4 == flags.v6) return true;
-  return info.tuple.local.address.is_v4() == flags.v4;
+bool family_wanted(const SsFlags& flags, const observe::Connection& c) {
+  return flags.v4 == flags.v6 || c.v6 == flags.v6;
 }
 
 int print_connections(const SsFlags& flags) {
   auto filter = observe::parse_ss_filter(flags.filter);
-  if (!filter) throw WrongUse(filter.error());
+  if (!filter) throw WrongUse(filter.error().text);
   if (!filter->states_given) {
-    filter->states = observe::ss_default_states(flags.all, flags.listening);
+    filter->states = flags.all         ? observe::kAllStates
+                     : flags.listening ? observe::kListeningStates
+                                       : observe::kConnectedStates;
   }
   auto connections = observe::connections_of(stacks_to_ask(flags.stack));
   if (!connections) throw Failure(connections.error());
   std::erase_if(*connections, [&](const observe::Connection& c) {
-    return !filter->has(c.info.state) || !filter->matches(c.info) || !family_wanted(flags, c.info);
+    return !filter->has_state(c.state) || !filter->matches(c) || !family_wanted(flags, c);
   });
   const auto rank = [](const observe::Connection& c) {
-    return std::tuple(c.info.state != State::Listen, c.info.tuple.local, c.info.tuple.remote);
+    return std::tuple(c.state != State::Listen, c.local, c.remote);
   };
   std::sort(connections->begin(), connections->end(),
             [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
@@ -85,7 +86,8 @@ int print_connections(const SsFlags& flags) {
   format.netid = !flags.tcp;
   format.header = !flags.no_header;
   // Which state they have goes without saying when one alone was asked for.
-  format.state = !(filter->states_given && filter->states.size() == 1);
+  format.state = (filter->states & (filter->states - 1)) != 0;
+  format.timers = format.timers || format.extended;
   fmt::print("{}", observe::ss_table(*connections, format));
   return kDone;
 }

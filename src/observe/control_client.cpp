@@ -15,6 +15,8 @@
 #include <tuple>
 #include <utility>
 
+#include "observe/stack_connection.h"
+
 namespace estab::observe {
 namespace control = stack::control;
 namespace {
@@ -211,13 +213,14 @@ Asked<control::Identity> ControlClient::identity() {
 Asked<std::vector<Connection>> ControlClient::connections() {
   auto who = identity();
   if (!who) return wrong(who.error());
-  const Owner owner{who->pid, who->command, who->name};
   std::vector<Connection> all;
   std::uint64_t cursor = 0;
   do {
     auto slice = ask_for<control::Snapshot>({control::Kind::Snapshot, cursor, 0, "", ""});
     if (!slice) return wrong(slice.error());
-    for (const tcp::Info& info : slice->connections) all.push_back({info, owner, who->uid});
+    for (const tcp::Info& info : slice->connections) {
+      all.push_back(connection_of_stack(info, *who));
+    }
     cursor = slice->next;
   } while (cursor != 0);
   return all;

@@ -21,7 +21,7 @@ std::string ss_timer_text(Duration left) {
     text += ms != 0 ? fmt::format("{}.", seconds) : fmt::format("{}sec", seconds);
   }
   if (ms != 0) text += fmt::format("{:03}ms", ms);
-  return text.empty() ? "0ms" : text;
+  return text;
 }
 
 std::string plain_duration(Duration d) {

@@ -7,7 +7,7 @@
 namespace estab::observe {
 
 // As in ss's timer:(...): "119min", "1min59sec", "59sec", "6.864ms" (which is 6.864 s: ss's own
-// spelling, kept for the scripts that read it), "200ms", "0ms".
+// spelling, kept for the scripts that read it), "200ms"; "" for less than a millisecond.
 std::string ss_timer_text(Duration left);
 
 // For people: "2 min 5 s", "12.3 s", "45 ms", "120 us".

@@ -1,116 +1,108 @@
 #include "observe/ss_filter.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
-
-#include <algorithm>
-#include <charconv>
+#include <cstdio>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "observe/ss_filter_values.h"
+
 namespace estab::observe {
 namespace {
 
-using Predicate = std::function<bool(const tcp::Info&)>;
-using Parsed = tl::expected<Predicate, std::string>;
-using Compare = bool (*)(int, int);
+using Node = std::unique_ptr<FilterNode>;
+using Parsed = tl::expected<Node, FilterError>;
 
-tl::unexpected<std::string> wrong(std::string text) { return tl::unexpected(std::move(text)); }
-
-// "(sport" and "80)" are one word to the shell and two to us.
-std::vector<std::string> split_parentheses(const std::vector<std::string>& words) {
-  std::vector<std::string> tokens;
-  std::string token;
-  const auto flush = [&] {
-    if (!token.empty()) tokens.push_back(std::exchange(token, ""));
-  };
-  for (const std::string& word : words) {
-    for (const char c : word) {
-      if (c == '(' || c == ')') {
-        flush();
-        tokens.emplace_back(1, c);
-      } else if (c == ' ' || c == '\t') {
-        flush();
-      } else {
-        token += c;
-      }
-    }
-    flush();
-  }
-  return tokens;
+tl::unexpected<FilterError> wrong(std::string text, int status = 255) {
+  return tl::unexpected(FilterError{std::move(text), status});
 }
 
-std::optional<Port> parse_port(std::string_view text) {
-  std::uint16_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc{} && end == text.data() + text.size()) return Port{value};
-  servent found{};
-  servent* service = nullptr;
-  char room[1024];
-  if (::getservbyname_r(std::string(text).c_str(), "tcp", &found, room, sizeof room, &service) ==
-          0 &&
-      service != nullptr) {
-    return Port{ntohs(static_cast<std::uint16_t>(service->s_port))};
+struct Word {
+  std::string_view name;
+  FilterField field;
+  bool ordered;  // takes < > <= >= too
+  const char* expects;
+};
+constexpr Word kFields[] = {
+    {"src", FilterField::Local, false, "an address"},
+    {"dst", FilterField::Remote, false, "an address"},
+    {"sport", FilterField::Local, true, "a port"},
+    {"dport", FilterField::Remote, true, "a port"},
+    {"dev", FilterField::Device, false, "a device's name or number"},
+    {"fwmark", FilterField::Mark, false, "a mark, such as 0x1 or 0x1/0xff"},
+    {"cgroup", FilterField::Cgroup, false, "a control group's path"},
+    {"pid", FilterField::Pid, true, "a process's number"},
+    {"comm", FilterField::Command, false, "a command's name"},
+    {"uid", FilterField::Uid, true, "a user's number or name"},
+    {"age", FilterField::Age, true, "a time, such as 30s or 5min"},
+    {"recvq", FilterField::ReceiveQueue, true, "a number of bytes"},
+    {"sendq", FilterField::SendQueue, true, "a number of bytes"},
+    {"rtt", FilterField::Rtt, true, "a time, such as 200ms"},
+    {"retrans", FilterField::Retransmissions, true, "a number"},
+    {"timer", FilterField::TimerKind, false, "off, on, keepalive, timewait or persist"},
+    {"netns", FilterField::Namespace, false, "a network namespace's name or inode"},
+    {"stack", FilterField::Stack, false, "a stack's name"},
+};
+
+const Word* field_named(std::string_view name) {
+  for (const Word& word : kFields) {
+    if (word.name == name) return &word;
   }
+  return nullptr;
+}
+
+std::optional<Compare> comparison(std::string_view word) {
+  if (word == "=" || word == "==" || word == "eq") return Compare::Equal;
+  if (word == "!=" || word == "ne" || word == "neq") return Compare::NotEqual;
+  if (word == ">" || word == "gt") return Compare::Greater;
+  if (word == "<" || word == "lt") return Compare::Less;
+  if (word == ">=" || word == "ge" || word == "geq") return Compare::GreaterEqual;
+  if (word == "<=" || word == "le" || word == "leq") return Compare::LessEqual;
   return std::nullopt;
 }
 
-struct HostAndPort {
-  std::optional<Prefix> prefix;
-  std::optional<Port> port;
-};
+bool is_or(std::string_view w) { return w == "or" || w == "|" || w == "||"; }
+bool is_and(std::string_view w) { return w == "and" || w == "&" || w == "&&"; }
 
-// "10.0.0.0/8", "10.0.0.1:http", "[fd00::1]:80", "fd00::/8", ":80", "*", "*:80".
-tl::expected<HostAndPort, std::string> parse_host(std::string_view text) {
-  HostAndPort result;
-  std::string_view host = text;
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const std::size_t close = text.find(']');
-    if (close == text.npos) return wrong("expected ']' in '" + std::string(text) + "'");
-    host = text.substr(1, close - 1);
-    const std::string_view rest = text.substr(close + 1);
-    if (rest.starts_with('/')) {
-      return wrong("write a block of addresses without brackets: '" + std::string(text) + "'");
-    }
-    if (!rest.empty()) port = rest.substr(1);
-  } else if (std::count(text.begin(), text.end(), ':') == 1) {
-    host = text.substr(0, text.find(':'));
-    port = text.substr(text.find(':') + 1);
-  }
-  if (!host.empty() && host != "*") {
-    result.prefix = Prefix::parse(host);
-    if (!result.prefix) {
-      if (const auto address = IpAddress::parse(host)) {
-        result.prefix = Prefix{*address, address->is_v4() ? 32 : 128};
-      }
-    }
-    if (!result.prefix) {
-      return wrong("expected an address such as 10.0.0.1, 10.0.0.0/8 or [::1]:80, not '" +
-                   std::string(text) + "'");
-    }
-  }
-  if (!port.empty() && port != "*") {
-    result.port = parse_port(port);
-    if (!result.port) return wrong("expected a port, not '" + std::string(port) + "'");
-  }
-  return result;
+// A value that may hold parentheses itself: "(sd-pam)".
+bool takes_any_text(const std::vector<std::string>& tokens) {
+  std::size_t at = tokens.size();
+  if (at > 0 && comparison(tokens[at - 1])) --at;
+  if (at == 0) return false;
+  const std::string& field = tokens[at - 1];
+  return field == "comm" || field == "cgroup" || field == "stack";
 }
 
-Compare comparison(std::string_view word) {
-  if (word == "=" || word == "==" || word == "eq") return [](int a, int b) { return a == b; };
-  if (word == "!=" || word == "ne" || word == "neq") return [](int a, int b) { return a != b; };
-  if (word == "<=" || word == "le" || word == "leq") return [](int a, int b) { return a <= b; };
-  if (word == ">=" || word == "ge" || word == "geq") return [](int a, int b) { return a >= b; };
-  if (word == "<" || word == "lt") return [](int a, int b) { return a < b; };
-  if (word == ">" || word == "gt") return [](int a, int b) { return a > b; };
-  return nullptr;
+// Blanks separate, a backslash takes the next character as it is. "(sport" and "80)" are one word
+// to the shell and two to us.
+void split_word(const std::string& word, std::vector<std::string>& tokens) {
+  std::string token;
+  bool escaped = false;
+  const auto flush = [&] {
+    if (!token.empty()) tokens.push_back(std::exchange(token, ""));
+  };
+  for (const char c : word) {
+    if (escaped) {
+      token += c;
+      escaped = false;
+    } else if (c == '\\') {
+      escaped = true;
+    } else if (c == ' ' || c == '\t' || c == '\n') {
+      flush();
+    } else if ((c == '(' || c == ')') && (!takes_any_text(tokens) || word.size() == 1)) {
+      flush();
+      tokens.emplace_back(1, c);
+    } else {
+      token += c;
+    }
+  }
+  flush();
 }
 
 class Parser {
  public:
-  explicit Parser(std::vector<std::string> tokens) : tokens_(std::move(tokens)) {}
+  Parser(std::vector<std::string> tokens, std::uint8_t family)
+      : tokens_(std::move(tokens)), family_(family) {}
 
   bool at_end() const { return at_ == tokens_.size(); }
   const std::string& peek() const {
@@ -118,143 +110,200 @@ class Parser {
     return at_end() ? kEnd : tokens_[at_];
   }
   std::string next() { return at_end() ? "" : tokens_[at_++]; }
-  bool take(std::string_view a, std::string_view b, std::string_view c = "") {
-    if (at_end() || (peek() != a && peek() != b && (c.empty() || peek() != c))) return false;
-    ++at_;
-    return true;
-  }
+  std::uint8_t family() const { return family_; }
 
-  Parsed alternatives() {  // a or b
-    auto left = conjunction();
-    while (left && take("or", "|", "||")) {
-      auto right = conjunction();
+  // a or b and c means (a or b) and c, as in ss.
+  Parsed sequence() {
+    Parsed left = one();
+    while (left && !at_end() && peek() != ")") {
+      const bool either = is_or(peek());
+      if (either || is_and(peek())) next();
+      Parsed right = one();
       if (!right) return right;
-      left = [a = *left, b = *right](const tcp::Info& i) { return a(i) || b(i); };
+      auto node = std::make_unique<FilterNode>();
+      node->kind = either ? FilterNode::Kind::Or : FilterNode::Kind::And;
+      node->left = std::move(*left);
+      node->right = std::move(*right);
+      left = std::move(node);
     }
     return left;
   }
 
  private:
-  Parsed conjunction() {  // a and b, a b
-    auto left = factor();
-    while (left && !at_end() && peek() != ")" && peek() != "or" && peek() != "|" &&
-           peek() != "||") {
-      take("and", "&", "&&");
-      auto right = factor();
-      if (!right) return right;
-      left = [a = *left, b = *right](const tcp::Info& i) { return a(i) && b(i); };
-    }
-    return left;
+  Parsed one() {
+    if (++depth_ > kDeepest) return wrong("the filter nests too deeply");
+    Parsed result = one_within();
+    --depth_;
+    return result;
   }
 
-  Parsed factor() {
-    if (take("not", "!")) {
-      auto inner = factor();
+  Parsed one_within() {
+    if (peek() == "!" || peek() == "not") {
+      next();
+      Parsed inner = one();
       if (!inner) return inner;
-      return Predicate([p = *inner](const tcp::Info& i) { return !p(i); });
+      auto node = std::make_unique<FilterNode>();
+      node->kind = FilterNode::Kind::Not;
+      node->left = std::move(*inner);
+      return node;
     }
-    if (take("(", "(")) {
-      if (++depth_ > 64) return wrong("the filter nests too deeply");
-      auto inner = alternatives();
-      --depth_;
-      if (inner && !take(")", ")")) return wrong("expected ')' in the filter");
+    if (peek() == "(") {
+      next();
+      Parsed inner = sequence();
+      if (inner && next() != ")") return wrong("expected ')' in the filter");
       return inner;
     }
-    return comparison_of(next());
+    return test(next());
   }
 
-  Parsed comparison_of(const std::string& field) {
-    const bool local = field == "src" || field == "sport";
-    if (!local && field != "dst" && field != "dport") {
-      return wrong("expected sport, dport, src, dst or '(' in the filter, " +
-                   (field.empty() ? std::string("not its end") : "not '" + field + "'"));
+  Parsed test(const std::string& name) {
+    auto node = std::make_unique<FilterNode>();
+    if (name == "autobound") {
+      node->test.field = FilterField::AutoBound;
+      return node;
     }
-    Compare compare = comparison(peek());
-    if (compare != nullptr) {
+    const Word* word = field_named(name);
+    if (word == nullptr) {
+      return wrong("expected a test such as sport, dport, src, dst or '(' in the filter, " +
+                   (name.empty() ? std::string("not its end") : "not '" + name + "'"));
+    }
+    FilterTest& test = node->test;
+    test.field = word->field;
+    if (const auto how = comparison(peek())) {
+      test.compare = *how;
       next();
-    } else {
-      compare = comparison("=");
     }
-    if (at_end()) return wrong("expected a value after '" + field + "'");
-    return field.ends_with("port") ? port_comparison(local, compare, next())
-                                   : host_comparison(local, compare, next());
-  }
-
-  static Parsed port_comparison(bool local, Compare compare, std::string text) {
-    if (text.starts_with(':')) text.erase(0, 1);
-    const auto port = parse_port(text);
-    if (!port) return wrong("expected a port, such as :80 or :http, not '" + text + "'");
-    return Predicate([local, compare, port = port->value](const tcp::Info& i) {
-      return compare((local ? i.tuple.local : i.tuple.remote).port.value, port);
-    });
-  }
-
-  static Parsed host_comparison(bool local, Compare compare, const std::string& text) {
-    const auto host = parse_host(text);
-    if (!host) return wrong(host.error());
-    if (compare(1, 0) != compare(0, 1)) {
-      return wrong("src and dst take = and != only");
+    const bool ordering = test.compare != Compare::Equal && test.compare != Compare::NotEqual;
+    if (ordering && !word->ordered) return wrong(name + " takes = and != only");
+    if (at_end()) return wrong("expected " + std::string(word->expects) + " after '" + name + "'");
+    const std::string value = next();
+    if (test.field == FilterField::Local || test.field == FilterField::Remote) {
+      return host(std::move(node), name.ends_with("port"), ordering, value);
     }
-    const bool wanted = compare(0, 0);  // = and its like, or !=
-    return Predicate([local, wanted, host = *host](const tcp::Info& i) {
-      const Endpoint& end = local ? i.tuple.local : i.tuple.remote;
-      const bool same = (!host.prefix || host.prefix->contains(end.address)) &&
-                        (!host.port || *host.port == end.port);
-      return same == wanted;
-    });
+    if (!read_value(test, value)) {
+      return wrong(
+          "expected " + std::string(word->expects) + " after '" + name + "', not '" + value + "'",
+          1);
+    }
+    return node;
   }
 
+  Parsed host(Node node, bool port_only, bool ordering, const std::string& value) {
+    auto hosts = parse_host_test(value, port_only, family_);
+    if (!hosts) return wrong(hosts.error(), 1);
+    FilterTest& test = node->test;
+    test.hosts = std::move(*hosts);
+    if (ordering) {
+      test.field =
+          test.field == FilterField::Local ? FilterField::LocalPort : FilterField::RemotePort;
+    }
+    return node;
+  }
+
+  static bool read_value(FilterTest& test, const std::string& value) {
+    switch (test.field) {
+      case FilterField::Device:
+        return parse_device(value, test);
+      case FilterField::Mark:
+        return parse_mark(value, test);
+      case FilterField::Cgroup:
+        return parse_cgroup(value, test);
+      case FilterField::Command:
+      case FilterField::Stack:
+        test.text = value;
+        return true;
+      case FilterField::Uid:
+        return parse_user(value, test);
+      case FilterField::Age:
+      case FilterField::Rtt:
+        return parse_duration(value, test);
+      case FilterField::ReceiveQueue:
+      case FilterField::SendQueue:
+        return parse_bytes(value, test);
+      case FilterField::TimerKind:
+        return parse_timer_kind(value, test);
+      case FilterField::Namespace:
+        return parse_namespace(value, test);
+      case FilterField::Pid:
+      case FilterField::Retransmissions:
+        return parse_number(value, test);
+      case FilterField::Local:
+      case FilterField::Remote:
+      case FilterField::LocalPort:
+      case FilterField::RemotePort:
+      case FilterField::AutoBound:
+        break;
+    }
+    return false;
+  }
+
+  static constexpr int kDeepest = 64;
   std::vector<std::string> tokens_;
   std::size_t at_ = 0;
+  std::uint8_t family_;
   int depth_ = 0;
 };
 
 // `state NAME` adds, `exclude NAME` takes away from what was there (all, at first).
-tl::expected<void, std::string> parse_states(Parser& parser, SsFilter& filter) {
+tl::expected<void, FilterError> parse_states(Parser& parser, SsFilter& filter) {
   while (parser.peek() == "state" || parser.peek() == "exclude" || parser.peek() == "excl") {
     const bool add = parser.next() == "state";
     const std::string name = parser.next();
-    const std::vector<State> named = states_named(name);
-    if (named.empty()) {
-      return wrong(
-          "expected a state (established, time-wait ...) or a group (all, connected, "
-          "synchronized, bucket, big), not '" +
-          name + "'");
-    }
-    if (!add && !filter.states_given) filter.states = states_named("all");
+    const StateMask named = states_of_name(name);
+    if (named == 0) return wrong("wrong state name: " + name);
+    if (!filter.states_given && !add) filter.states = kAllStates;
     filter.states_given = true;
-    for (const State state : named) {
-      std::erase(filter.states, state);
-      if (add) filter.states.push_back(state);
-    }
+    filter.states = add ? filter.states | named : filter.states & ~named;
   }
   return {};
 }
 
+void read_ephemeral_ports(SsFilter& filter) {
+  std::FILE* file = std::fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+  if (file == nullptr) return;
+  unsigned first = 0;
+  unsigned last = 0;
+  if (std::fscanf(file, "%u %u", &first, &last) == 2) {
+    filter.first_ephemeral = static_cast<std::uint16_t>(first);
+    filter.last_ephemeral = static_cast<std::uint16_t>(last);
+  }
+  std::fclose(file);
+}
+
 }  // namespace
 
-bool SsFilter::has(State s) const {
-  return std::find(states.begin(), states.end(), s) != states.end();
+StateMask mask_of(State state) {
+  if (state == State::SynReceived) return bit_of(3) | bit_of(12);
+  if (state == State::Closed) return bit_of(7) | bit_of(13);
+  return bit_of(linux_number(state));
 }
 
-tl::expected<SsFilter, std::string> parse_ss_filter(const std::vector<std::string>& words) {
-  Parser parser(split_parentheses(words));
+StateMask states_of_name(const std::string& name) {
+  if (name == "bound-inactive") return bit_of(13);
+  if (name == "unconnected" || name == "close") return bit_of(7);
+  const std::vector<State> named = states_named(name);
+  StateMask mask = 0;
+  for (const State state : named) mask |= bit_of(linux_number(state));
+  const bool bucket = mask == (bit_of(3) | bit_of(6));
+  return named.size() > 1 && !bucket ? mask | 1 : mask;
+}
+
+tl::expected<SsFilter, FilterError> parse_ss_filter(const std::vector<std::string>& words,
+                                                    std::uint8_t family) {
+  std::vector<std::string> tokens;
+  for (const std::string& word : words) split_word(word, tokens);
+  Parser parser(std::move(tokens), family);
   SsFilter filter;
-  if (auto states = parse_states(parser, filter); !states) return wrong(states.error());
-  filter.matches = [](const tcp::Info&) { return true; };
+  filter.family = family;
+  if (auto states = parse_states(parser, filter); !states) return tl::unexpected(states.error());
   if (parser.at_end()) return filter;
-  auto expression = parser.alternatives();
-  if (!expression) return wrong(expression.error());
+  auto expression = parser.sequence();
+  if (!expression) return tl::unexpected(expression.error());
   if (!parser.at_end()) return wrong("unexpected '" + parser.peek() + "' in the filter");
-  filter.matches = *expression;
+  filter.root = std::move(*expression);
+  filter.family = parser.family();
+  read_ephemeral_ports(filter);
   return filter;
-}
-
-std::vector<State> ss_default_states(bool all, bool listening) {
-  if (all) return states_named("all");
-  if (listening) return {State::Listen, State::Closed};
-  return {State::SynSent,   State::Established, State::FinWait1, State::FinWait2,
-          State::CloseWait, State::Closing,     State::LastAck};
 }
 
 }  // namespace estab::observe

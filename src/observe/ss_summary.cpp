@@ -17,8 +17,8 @@ std::string ss_summary(const Totals& totals, const std::vector<Connection>& conn
   const std::uint64_t live = all - closed;
   std::uint64_t v6 = 0;
   for (const Connection& c : connections) {
-    const State s = c.info.state;
-    if (c.info.tuple.local.address.is_v6() && s != State::TimeWait && s != State::Closed) ++v6;
+    const State s = c.state;
+    if (c.v6 && s != State::TimeWait && s != State::Closed) ++v6;
   }
   const std::uint64_t v4 = live - std::min(v6, live);
   std::string text = fmt::format("Total: {}\n", live);

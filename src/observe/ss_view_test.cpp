@@ -5,6 +5,7 @@
 #include "observe/duration_text.h"
 #include "observe/ss_filter.h"
 #include "observe/ss_summary.h"
+#include "observe/stack_connection.h"
 
 namespace estab::observe {
 namespace {
@@ -12,35 +13,38 @@ namespace {
 using namespace std::chrono_literals;
 
 Connection made(const char* local, const char* remote, State state) {
-  Connection c;
-  c.info.id = 0x1f;
-  c.info.tuple = {*Endpoint::parse(local), *Endpoint::parse(remote)};
-  c.info.state = state;
-  c.owner = {4711, "estab", "web"};
-  c.uid = 1000;
-  return c;
+  tcp::Info info;
+  info.id = 0x1f;
+  info.tuple = {*Endpoint::parse(local), *Endpoint::parse(remote)};
+  info.state = state;
+  stack::control::Identity who;
+  who.pid = 4711;
+  who.uid = 1000;
+  who.name = "web";
+  who.command = "estab";
+  return connection_of_stack(info, who);
 }
 
 Connection listener(const char* local, bool v6 = false) {
   Connection c = made(local, v6 ? "[::]:0" : "0.0.0.0:0", State::Listen);
-  c.info.send_queue = 128;
+  c.send_queue = 128;
   return c;
 }
 
 // What `ss -tano` (iproute2 6.1) printed for the same sockets, without its trailing blanks.
 TEST(SsView, the_columns_are_those_of_ss) {
   std::vector<Connection> all{listener("127.0.0.1:18080"), listener("0.0.0.0:2024")};
-  all[0].info.send_queue = 5;
+  all[0].send_queue = 5;
   all.push_back(made("127.0.0.1:18080", "127.0.0.1:50286", State::Established));
-  all.back().info.timer = tcp::TimerKind::KeepAlive;
-  all.back().info.timer_left = 117s;
+  all.back().timer.kind = tcp::TimerKind::KeepAlive;
+  all.back().timer.left = 117s;
   all.push_back(made("127.0.0.1:50298", "127.0.0.1:18080", State::TimeWait));
-  all.back().info.timer = tcp::TimerKind::TimeWait;
-  all.back().info.timer_left = 58s;
+  all.back().timer.kind = tcp::TimerKind::TimeWait;
+  all.back().timer.left = 58s;
   all.push_back(listener("[::]:18081", true));
-  all.back().info.send_queue = 5;
+  all.back().send_queue = 5;
   all.push_back(made("[::1]:18081", "[::1]:56930", State::CloseWait));
-  all.back().info.receive_queue = 3001;
+  all.back().receive_queue = 3001;
   SsFormat format;
   format.numeric = format.timers = true;
   EXPECT_EQ(ss_table(all, format),
@@ -75,31 +79,61 @@ TEST(SsView, timers_read_as_in_ss) {
   EXPECT_EQ(ss_timer_text(5s), "5sec");
   EXPECT_EQ(ss_timer_text(200ms), "200ms");
   EXPECT_EQ(ss_timer_text(7ms), "007ms");
-  EXPECT_EQ(ss_timer_text(0s), "0ms");
-  EXPECT_EQ(ss_timer_text(-1s), "0ms");
+  EXPECT_EQ(ss_timer_text(0s), "");
+  EXPECT_EQ(ss_timer_text(-1s), "");
+}
+
+std::string extended(const Connection& c) {
+  Names names;
+  std::string text;
+  append_ss_extended(text, c, names);
+  return text;
 }
 
 TEST(SsView, arrows_show_which_directions_are_open) {
-  EXPECT_EQ(ss_extended(made("10.0.0.1:1", "10.0.0.2:2", State::Established)),
-            "uid:1000 ino:0 sk:1f <->");
-  EXPECT_TRUE(ss_extended(made("10.0.0.1:1", "10.0.0.2:2", State::FinWait2)).ends_with("<--"));
-  EXPECT_TRUE(ss_extended(made("10.0.0.1:1", "10.0.0.2:2", State::CloseWait)).ends_with("-->"));
-  EXPECT_TRUE(ss_extended(made("10.0.0.1:1", "10.0.0.2:2", State::LastAck)).ends_with("---"));
-  EXPECT_EQ(ss_extended(made("10.0.0.1:1", "10.0.0.2:2", State::TimeWait)), "ino:0 sk:1f");
+  EXPECT_EQ(extended(made("10.0.0.1:1", "10.0.0.2:2", State::Established)),
+            " uid:1000 ino:0 sk:1f <->");
+  EXPECT_TRUE(extended(made("10.0.0.1:1", "10.0.0.2:2", State::FinWait2)).ends_with("<--"));
+  EXPECT_TRUE(extended(made("10.0.0.1:1", "10.0.0.2:2", State::CloseWait)).ends_with("-->"));
+  EXPECT_TRUE(extended(made("10.0.0.1:1", "10.0.0.2:2", State::LastAck)).ends_with("---"));
+  EXPECT_EQ(extended(made("10.0.0.1:1", "10.0.0.2:2", State::TimeWait)), " ino:0 sk:1f");
+}
+
+std::string users(const Connection& c, bool threads = false) {
+  std::string text;
+  append_ss_users(text, c, threads);
+  return text;
 }
 
 TEST(SsView, nobody_owns_an_orphan_or_a_time_wait) {
-  Connection c = made("10.0.0.1:1", "10.0.0.2:2", State::FinWait2);
-  EXPECT_EQ(ss_users(c), "users:((\"estab\",pid=4711))");
-  c.info.orphan = true;
-  EXPECT_EQ(ss_users(c), "");
-  EXPECT_EQ(ss_users(made("10.0.0.1:1", "10.0.0.2:2", State::TimeWait)), "");
+  EXPECT_EQ(users(made("10.0.0.1:1", "10.0.0.2:2", State::FinWait2)),
+            " users:((\"estab\",pid=4711))");
+  tcp::Info info;
+  info.state = State::FinWait2;
+  info.orphan = true;
+  EXPECT_EQ(users(connection_of_stack(info, {})), "");
+  EXPECT_EQ(users(made("10.0.0.1:1", "10.0.0.2:2", State::TimeWait)), "");
+}
+
+TEST(SsView, each_descriptor_that_holds_it_is_named_and_names_are_harmless) {
+  Connection c = made("10.0.0.1:1", "10.0.0.2:2", State::Established);
+  c.owners = {{20, 7, 21, "a\x1b[31m"}, {10, 3, 10, "b"}};
+  EXPECT_EQ(users(c), " users:((\"a\\x1b[31m\",pid=20,fd=7),(\"b\",pid=10,fd=3))");
+  EXPECT_TRUE(users(c, true).ends_with("(\"b\",pid=10,tid=10,fd=3))"));
 }
 
 TEST(SsView, info_leaves_out_what_is_not_there) {
   tcp::Info info;
   info.state = State::Established;
-  EXPECT_EQ(ss_info(info, true).substr(0, 4), "reno");
+  const auto text = [](const tcp::Info& i, bool numeric, bool options) {
+    SsFormat format;
+    format.numeric = numeric;
+    format.timers = options;
+    std::string out;
+    append_ss_info(out, connection_of_stack(i, {}), format);
+    return out;
+  };
+  EXPECT_EQ(text(info, true, false).substr(0, 5), " reno");
   info.timestamps = info.sack = info.window_scaling = true;
   info.snd_wnd_shift = info.rcv_wnd_shift = 7;
   info.rto = 204ms;
@@ -109,27 +143,35 @@ TEST(SsView, info_leaves_out_what_is_not_there) {
   info.snd_cwnd = 14480;
   info.snd_ssthresh = 0x7fffffff;
   info.reordering = 3;
-  EXPECT_EQ(ss_info(info, true),
-            "ts sack reno wscale:7,7 rto:204 rtt:3.515/1.75 mss:1448 cwnd:10 send 32955903bps");
-  EXPECT_TRUE(ss_info(info, false).ends_with(" send 33Mbps"));
+  EXPECT_EQ(text(info, true, true),
+            " ts sack reno wscale:7,7 rto:204 rtt:3.515/1.75 mss:1448 cwnd:10 send 32955903bps "
+            "delivery_rate 32955896bps");
+  EXPECT_EQ(text(info, true, false).substr(0, 17), " reno wscale:7,7 ");
+  EXPECT_TRUE(text(info, false, false).ends_with(" send 33Mbps delivery_rate 33Mbps"));
 }
 
 SsFilter filter(const std::vector<std::string>& words) {
   auto parsed = parse_ss_filter(words);
-  EXPECT_TRUE(parsed.has_value()) << parsed.error();
+  EXPECT_TRUE(parsed.has_value()) << parsed.error().text;
   return *parsed;
 }
 bool passes(const std::vector<std::string>& words, const char* local, const char* remote) {
-  return filter(words).matches(made(local, remote, State::Established).info);
+  return filter(words).matches(made(local, remote, State::Established));
 }
 
 TEST(SsFilter, states_in_all_spellings_and_groups) {
-  EXPECT_EQ(filter({"state", "time-wait"}).states, std::vector{State::TimeWait});
-  EXPECT_EQ(filter({"state", "FIN_WAIT1"}).states, std::vector{State::FinWait1});
-  EXPECT_EQ(filter({"state", "estab", "state", "closing"}).states.size(), 2u);
+  EXPECT_EQ(filter({"state", "time-wait"}).states, bit_of(6));
+  EXPECT_EQ(filter({"state", "FIN_WAIT1"}).states, bit_of(4));
+  EXPECT_EQ(filter({"state", "estab", "state", "closing"}).states, bit_of(1) | bit_of(11));
+  EXPECT_EQ(filter({"state", "all"}).states, kAllStates);
+  EXPECT_EQ(filter({"state", "bucket"}).states, bit_of(3) | bit_of(6));
+  EXPECT_EQ(filter({"state", "big"}).states, kAllStates & ~(bit_of(3) | bit_of(6)));
+  EXPECT_EQ(filter({"state", "connected"}).states, kAllStates & ~(bit_of(7) | bit_of(10)));
+  EXPECT_EQ(filter({"state", "synchronized"}).states,
+            kAllStates & ~(bit_of(2) | bit_of(7) | bit_of(10)));
   const SsFilter f = filter({"exclude", "listening", "exclude", "time-wait"});
-  EXPECT_FALSE(f.has(State::Listen));
-  EXPECT_TRUE(f.has(State::SynSent));
+  EXPECT_FALSE(f.has_state(State::Listen));
+  EXPECT_TRUE(f.has_state(State::SynSent));
   EXPECT_FALSE(filter({}).states_given);
 }
 
@@ -171,16 +213,9 @@ TEST(SsFilter, what_is_wrong_is_said) {
                                              {"sport = :80 or"}}) {
     const auto parsed = parse_ss_filter(words);
     ASSERT_FALSE(parsed.has_value()) << words.front();
-    EXPECT_EQ(parsed.error().find('\n'), std::string::npos);
+    EXPECT_EQ(parsed.error().text.find('\n'), std::string::npos);
   }
   EXPECT_FALSE(parse_ss_filter(std::vector<std::string>(5000, "(")).has_value());
-}
-
-TEST(SsFilter, states_without_a_filter_are_those_of_ss) {
-  const auto connected = ss_default_states(false, false);
-  EXPECT_EQ(connected.size(), 7u);
-  EXPECT_EQ(ss_default_states(true, false).size(), std::size_t{kStates});
-  EXPECT_EQ(ss_default_states(false, true), (std::vector{State::Listen, State::Closed}));
 }
 
 TEST(SsSummary, speaks_as_ss) {

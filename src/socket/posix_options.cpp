@@ -14,7 +14,7 @@
 
 #include "estab/posix.h"
 #include "socket/posix_table.h"
-#include "socket/posix_tcp_info.h"
+#include "tcp/linux_tcp_info.h"
 
 namespace estab::socket {
 namespace {
@@ -301,8 +301,11 @@ int shown_mss(const Asked& a) {
 }
 
 std::vector<std::uint8_t> tcp_info_of(const Asked& a) {
-  const TcpInfoBytes info = linux_tcp_info(a.engine.info(a.id).value_or(ConnectionInfo{}));
-  return {info.bytes.begin(), info.bytes.begin() + static_cast<std::ptrdiff_t>(info.size)};
+  const tcp::LinuxTcpInfo info =
+      tcp::linux_tcp_info(a.engine.info(a.id).value_or(ConnectionInfo{}));
+  std::vector<std::uint8_t> bytes(sizeof info);
+  std::memcpy(bytes.data(), &info, sizeof info);
+  return bytes;
 }
 
 std::optional<Value> get_tcp_level(const Asked& a, int name) {

@@ -1,0 +1,14 @@
+// A filter as the kernel's inet_diag bytecode.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "observe/ss_filter.h"
+
+namespace estab::observe {
+
+// What lets through at least all that the filter does: tests that the kernel lacks are left out
+// where that only lets more through. Empty: nothing of it can be said in bytecode.
+std::vector<std::uint8_t> diag_bytecode(const SsFilter& filter);
+
+}  // namespace estab::observe
