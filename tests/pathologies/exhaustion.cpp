@@ -5,31 +5,63 @@
 #include "sockets.h"
 
 namespace pathology {
+namespace {
+
+constexpr std::size_t kStep = 15;
+
+void more(std::vector<int>& all, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const int fd = connect_to("10.88.0.1", 9009);
+    if (fd >= 0) all.push_back(fd);
+  }
+}
+
+void grow(std::vector<int>& all) {
+  for (;;) {
+    more(all, 1);
+    pass_time(100);
+  }
+}
+
+// The server closes first, so that no TIME-WAIT keeps a port here.
+void ask_to_end(std::vector<int>& all, std::vector<int>& ending) {
+  for (std::size_t i = 0; i < kStep && !all.empty(); ++i) {
+    send_text(all.back(), "bye");
+    ending.push_back(all.back());
+    all.pop_back();
+  }
+}
+
+void sway(std::vector<int>& all, std::size_t low, std::size_t high) {
+  std::vector<int> ending;
+  bool growing = true;
+  for (;;) {
+    if (growing) {
+      more(all, kStep);
+    } else {
+      ask_to_end(all, ending);
+    }
+    if (all.size() >= high) growing = false;
+    if (all.size() <= low) growing = true;
+    pass_time(100);
+    std::erase_if(ending, [](int fd) {
+      if (!ended_or_broken(fd)) return false;
+      close_socket(fd);
+      return true;
+    });
+  }
+}
+
+}  // namespace
 
 void exhaustion(const Told& told) {
+  const std::size_t low = told.what == "ports" ? 300 : 60;
   std::vector<int> all;
   hear("go");
-  bool growing = true;
-  for (int step = 0;; ++step) {
-    if (told.sick || growing) {
-      for (int i = 0; i < (told.sick ? 1 : 15); ++i) {
-        const int fd = connect_to("10.88.0.1", 9009);
-        if (fd >= 0) all.push_back(fd);
-      }
-    } else {
-      for (int i = 0; i < 15 && !all.empty(); ++i) {
-        const linger now{1, 0};  // no TIME-WAIT: its port is free again
-        SOCKET_CALL(setsockopt)(all.back(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-        close_socket(all.back());
-        all.pop_back();
-      }
-    }
-    if (all.size() >= 120) growing = false;
-    if (all.size() <= 60) growing = true;
-    if (step == 60 && told.sick) say("standing");
-    if (all.size() >= 60 && !told.sick && step == 20) say("standing");
-    pass_time(told.sick ? (step < 60 ? 1 : 100) : 100);
-  }
+  more(all, low);
+  say("standing");
+  if (told.sick) grow(all);
+  sway(all, low, low + 60);
 }
 
 }  // namespace pathology

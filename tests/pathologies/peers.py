@@ -167,9 +167,8 @@ class Peer:
             self.sockets = [call(9003, wait=False) for _ in range(40)]
         elif what == "burst":
             def burst():
-                fresh = [call(9003, wait=False) for _ in range(150)]
+                fresh = [call(9003, wait=False) for _ in range(40)]
                 for s in self.sockets:
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
                     s.close()
                 self.sockets = fresh
             self.steps.append(burst)
@@ -245,7 +244,14 @@ class Peer:
 
     def exhaustion(self, _):
         server = listen(9009)
-        self.steps.append(lambda: self.accept_all(server))
+
+        def serve():
+            self.accept_all(server)
+            asked = [s for s in self.accepted if read_all(s) != b""]
+            for s in asked:
+                s.close()
+            self.accepted = [s for s in self.accepted if s not in asked]
+        self.steps.append(serve)
 
 
 def main():

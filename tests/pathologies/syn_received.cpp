@@ -19,6 +19,11 @@ void syn_received(const Told& told) {
     for (int fd = accept_one(listener); fd >= 0; fd = slow ? -1 : accept_one(listener)) {
       accepted.push_back(fd);
     }
+    std::erase_if(accepted, [](int fd) {
+      if (!ended_or_broken(fd)) return false;
+      close_socket(fd);
+      return true;
+    });
     pass_time(slow ? 10 : 2);
   }
 }

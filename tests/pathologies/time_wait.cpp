@@ -7,7 +7,7 @@ namespace pathology {
 void time_wait(const Told& told) {
   hear("go");
   int made = 0;
-  for (int i = 0; i < 440; ++i) {
+  for (int i = 0; i < 968; ++i) {
     const std::string host = told.sick ? "10.88.0.1" : "10.88.0.1" + std::to_string(1 + i % 6);
     const int fd = connect_to(host, 9002);
     if (fd < 0) break;

@@ -49,10 +49,12 @@ void report(const Census& census, const Evidence& evidence, const Endpoint& to, 
                         count(retries, "repeated SYN"))};
   explain(no_host, to, f);
   f.now.push_back(show(census, "See them:", fmt::format("state syn-sent dst {}", to.to_string())));
-  f.now.push_back(set(census,
-                      "Fail sooner: after 4 retries instead of 6 (15 s with a doubling "
-                      "timer) the application learns that nobody is there.",
-                      "tcp_syn_retries", "4"));
+  if (evidence.linux_system()) {  // a stack's default is RFC 9293's least, and says so
+    f.now.push_back(set(census,
+                        "Fail sooner, after 4 retries instead of 6: the application learns that "
+                        "nobody is there.",
+                        "tcp_syn_retries", "4"));
+  }
   f.for_good.push_back(words("Give connect() a time limit of its own, and try the next address."));
   f.numbers = {{"connections", static_cast<double>(rows.size())},
                {"retries", static_cast<double>(retries)}};
