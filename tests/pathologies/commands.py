@@ -34,6 +34,10 @@ def did(world, remedy):
     if remedy["effect"] == "sets":
         now = value_now(world, remedy["name"])
         return "" if now == remedy["value"].split() else f"it is {now}"
+    if remedy["effect"] == "keeps":  # what the system does when it starts
+        world.sh("sysctl -p /etc/sysctl.d/*.conf")
+        now = value_now(world, remedy["name"])
+        return "" if now == remedy["value"].split() else f"after a start it is {now}"
     if remedy["effect"] == "ends":
         end = time.monotonic() + 5
         while world.subject.child.poll() is None and time.monotonic() < end:
@@ -47,7 +51,7 @@ def check(world, findings):
     files are out of sight in this mount namespace."""
     subprocess.run("mount -t tmpfs none /etc/sysctl.d", shell=True, check=True)
     remedies = [r for f in findings for r in f["now"] + f["for_good"] if "command" in r]
-    remedies.sort(key=lambda r: ["shows", "sets", "ends"].index(r["effect"]))
+    remedies.sort(key=lambda r: ["shows", "sets", "keeps", "ends"].index(r["effect"]))
     for remedy in remedies:
         wrong = did(world, remedy)
         if wrong:

@@ -103,8 +103,8 @@ void report(const Census& census, const Evidence& evidence, const Leak& leak, Fi
 
 }  // namespace
 
-void close_wait(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void close_wait(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   Rows old;
   std::map<std::uint32_t, std::size_t> fresh;
   for (const Connection* c : evidence.in({State::CloseWait})) {

@@ -102,8 +102,8 @@ bool is_idle(const Census& census, const Connection& c) {
 
 }  // namespace
 
-void dead_established(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void dead_established(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   const auto all = evidence.in({State::Established});
   Rows silent, window, still;
   for (const Connection* c : all) {

@@ -138,7 +138,10 @@ void Evidence::name_holders(const Rows& rows, Finding& finding) const {
       holder.pid = owner.pid;
       holder.command = owner.command;
       ++holder.connections;
-      if (owner.fd >= 0 && holder.fds.size() < kFds) holder.fds.push_back(owner.fd);
+      if (owner.fd < 0 || holder.fds.size() == kFds) continue;
+      if (std::find(holder.fds.begin(), holder.fds.end(), owner.fd) == holder.fds.end()) {
+        holder.fds.push_back(owner.fd);
+      }
     }
     if (!census_.who_made) continue;
     if (auto made = census_.who_made(c->cookie)) ++code[*made];

@@ -16,6 +16,7 @@ using Rows = std::vector<const Connection*>;
 class Evidence {
  public:
   explicit Evidence(const Census& census);
+  const Census& census() const { return census_; }
 
   Rows in(std::initializer_list<State> states) const;  // of the second look
   // The same connection at the first look, or null.

@@ -123,8 +123,8 @@ void ports(const Census& census, const Evidence& evidence, const Path& path, con
 
 }  // namespace
 
-void exhaustion(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void exhaustion(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   for (const Process& process : census.processes) {
     std::vector<std::uint64_t> values;
     for (const Sample& sample : census.samples) {

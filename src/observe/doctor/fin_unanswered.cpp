@@ -92,8 +92,8 @@ void orphan_limit(const Census& census, const Evidence& evidence, Findings& out)
 
 }  // namespace
 
-void fin_unanswered(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void fin_unanswered(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   Rows silent, window;
   const auto all = evidence.in({State::FinWait1, State::Closing, State::LastAck});
   for (const Connection* c : all) {

@@ -71,8 +71,8 @@ void orphans(const Census& census, const Evidence& evidence, const Rows& rows, F
 
 }  // namespace
 
-void fin_wait_2(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void fin_wait_2(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   const auto all = evidence.in({State::FinWait2});
   const auto timeout = std::chrono::seconds(evidence.knob("tcp_fin_timeout").value_or(60));
   const Duration orphan_old = std::min<Duration>(census.thresholds.old, timeout / 2);
@@ -86,7 +86,9 @@ void fin_wait_2(const Census& census, Findings& out) {
   for (const auto& [pid, rows] : by_process(evidence, owned)) {
     if (rows.size() >= census.thresholds.few) held(census, evidence, rows, out);
   }
-  if (left.size() >= kManyOrphans) orphans(census, evidence, left, out);
+  if (left.size() >= kManyOrphans && evidence.enough(left.size(), census.after.size())) {
+    orphans(census, evidence, left, out);
+  }
 }
 
 }  // namespace estab::observe::doctor

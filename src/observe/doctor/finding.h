@@ -18,6 +18,7 @@ enum class Effect : std::uint8_t {
   None,   // words alone: there is no command
   Shows,  // prints the connections in question
   Sets,   // afterwards `name` is `value`
+  Keeps,  // afterwards `name` is `value` after each start of the system
   Ends,   // afterwards process `name` is gone, or no connection matches
 };
 std::string_view effect_name(Effect e);  // "shows"

@@ -43,10 +43,8 @@ Remedy keep(const Census& census, std::string text, const std::string& knob,
                     text, knob, value));
   }
   const std::string path = path_of(knob);
-  const std::string file = fmt::format("/etc/sysctl.d/60-{}.conf", knob);
-  return {std::move(text),
-          fmt::format("echo '{} = {}' > {} && sysctl -p {}", path, value, file, file), Effect::Sets,
-          path, value};
+  return {std::move(text), fmt::format("echo '{} = {}' >> /etc/sysctl.d/60-tcp.conf", path, value),
+          Effect::Keeps, path, value};
 }
 
 Remedy end_process(std::string text, std::uint32_t pid) {

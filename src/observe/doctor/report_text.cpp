@@ -6,6 +6,7 @@
 namespace estab::observe::doctor {
 namespace {
 
+constexpr std::size_t kShown = 8;   // descriptors that a finding names at most
 constexpr std::size_t kLabel = 11;  // columns of "Certain    "
 
 // `text` broken at blanks into lines of `width` columns, of which `indent` are left free; the first
@@ -67,7 +68,7 @@ std::string process_text(const Holder& h) {
   if (h.connections > 0) text += fmt::format(", {} of them", h.connections);
   if (!h.fds.empty()) {
     text += fmt::format(", descriptors {}{}", fmt::join(h.fds, " "),
-                        h.connections > h.fds.size() ? " ..." : "");
+                        h.fds.size() == kShown && h.connections > kShown ? " ..." : "");
   }
   return text;
 }
@@ -131,8 +132,10 @@ std::string text_report(const Report& report, std::size_t width, bool colour) {
                               : fmt::format("{} finding{}", report.findings.size(),
                                             report.findings.size() == 1 ? "" : "s"))),
       0, width);
-  if (!report.findings.empty()) text += "\n";
-  for (const Finding& finding : report.findings) text += finding_line(finding, width, colour);
+  if (report.findings.size() > 1) {
+    text += "\n";
+    for (const Finding& finding : report.findings) text += finding_line(finding, width, colour);
+  }
   for (const Finding& finding : report.findings) {
     text += "\n" + finding_line(finding, width, colour);
     append_finding(text, finding, width);

@@ -138,8 +138,8 @@ void no_listener(const Census& census, const Evidence& evidence, std::int64_t ex
 
 }  // namespace
 
-void resets(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void resets(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   const auto on_close = evidence.counted("TcpExtTCPAbortOnClose");
   const auto on_data = evidence.counted("TcpExtTCPAbortOnData");
   const auto on_timeout = evidence.counted("TcpExtTCPAbortOnTimeout");

@@ -19,6 +19,8 @@ std::string_view effect_name(Effect e) {
       return "shows";
     case Effect::Sets:
       return "sets";
+    case Effect::Keeps:
+      return "keeps";
     case Effect::Ends:
       return "ends";
     case Effect::None:
@@ -28,10 +30,11 @@ std::string_view effect_name(Effect e) {
 }
 
 std::vector<Finding> examine(const Census& census) {
+  const Evidence evidence(census);
   Findings all;
   for (auto* rule : {close_wait, time_wait, syn_received, syn_sent, fin_wait_2, fin_unanswered,
                      resets, dead_established, exhaustion, settings}) {
-    rule(census, all);
+    rule(evidence, all);
   }
   for (Finding& finding : all) finding.where = census.where;
   std::stable_sort(all.begin(), all.end(),

@@ -135,8 +135,8 @@ void scaling(const Census& census, const Evidence& e, Findings& out) {
 
 }  // namespace
 
-void settings(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void settings(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   const std::size_t before = out.size();
   opening(census, evidence, out);
   closing(census, evidence, out);

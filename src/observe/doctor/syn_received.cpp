@@ -47,8 +47,8 @@ void full_queue(const Census& census, const Evidence& evidence, Findings& out) {
     f.not_because = {"no flood: those that wait have completed the handshake",
                      "not somaxconn: a longer queue of a server that does not accept fills too"};
     const unsigned port = c->local.port.value;
-    f.now.push_back(show(census, "See the listener and who waits:",
-                         fmt::format("'sport = :{}'", port).insert(0, "state all ")));
+    f.now.push_back(show(
+        census, "See the listener and who waits:", fmt::format("state all 'sport = :{}'", port)));
     if (!f.processes.empty() && f.processes[0].pid != 0) {
       f.now.push_back(
           end_process("If it hangs, end it (its supervisor starts it anew).", f.processes[0].pid));
@@ -159,8 +159,8 @@ std::map<std::uint16_t, Pile> piles(const Evidence& evidence) {
 
 }  // namespace
 
-void syn_received(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void syn_received(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   full_queue(census, evidence, out);
   const Cookies cookies{evidence.counted("TcpExtSyncookiesSent"),
                         evidence.counted("TcpExtSyncookiesRecv"),
@@ -168,7 +168,8 @@ void syn_received(const Census& census, Findings& out) {
   bool told = false;
   for (const auto& [port, pile] : piles(evidence)) {
     const std::size_t n = pile.rows.size();
-    if (n < census.thresholds.few || (pile.retried * 2 < n && !cookies.unanswered())) continue;
+    if (!evidence.enough(n, census.after.size()) || (pile.retried * 2 < n && !cookies.unanswered()))
+      continue;
     const bool many_networks = pile.networks >= 10 && pile.networks * 2 >= n;
     if (many_networks) {
       flood(census, evidence, pile, cookies, out);

@@ -63,8 +63,8 @@ void report(const Census& census, const Evidence& evidence, const Endpoint& to, 
 
 }  // namespace
 
-void syn_sent(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void syn_sent(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   std::map<Endpoint, Rows> unanswered;
   for (const Connection* c : evidence.in({State::SynSent})) {
     // One SYN may be lost: that takes a second. Who asks for a host that is not there begins anew

@@ -120,8 +120,8 @@ void report_table(const Census& census, const Evidence& evidence, std::size_t n,
 
 }  // namespace
 
-void time_wait(const Census& census, Findings& out) {
-  const Evidence evidence(census);
+void time_wait(const Evidence& evidence, Findings& out) {
+  const Census& census = evidence.census();
   const auto all = evidence.in({State::TimeWait});
   report_table(census, evidence, all.size(), out);
   const auto low = evidence.knob("ip_local_port_range_low");
