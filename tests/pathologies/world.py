@@ -65,6 +65,7 @@ class World:
         self.lines = []
         self.peer = self.line(["unshare", "--net", sys.executable, os.path.join(HERE, "peers.py")])
         self.subject = None
+        self.program = os.path.join(BIN, f"subject_{system}")
         while os.readlink(f"/proc/{self.peer.pid}/ns/net") == os.readlink("/proc/self/ns/net"):
             time.sleep(0.01)
         self.sh("ip link set lo up && ip link add link0 type veth peer name link1 && "
@@ -94,7 +95,7 @@ class World:
                 self.sh(f"sysctl -qw net.{'core' if name in CORE else 'ipv4'}.{name}='{value}'")
             limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, 20000))) \
                 if descriptors else None
-            self.subject = self.line([os.path.join(BIN, "subject_linux"), *words], preexec_fn=limit)
+            self.subject = self.line([self.program, *words], preexec_fn=limit)
             return
         options = ["gateway=10.88.0.1"]
         if descriptors:
@@ -107,7 +108,7 @@ class World:
                 options.append(f"{name}={value}")
         self.environment.update(DEVICE="packet:link0", ADDRESS="10.88.0.2/24",
                                 OPTIONS=",".join(options))
-        self.subject = self.line([os.path.join(BIN, "subject_estab"), *words])
+        self.subject = self.line([self.program, *words])
 
     def doctor(self, *arguments):
         """Exit status and the parsed answer."""
