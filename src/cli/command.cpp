@@ -20,6 +20,7 @@ constexpr const char* kExamples =
     "10.77.0.1/24\n"
     "  curl http://10.77.0.2/\n"
     "  estab ss -tano\n"
+    "  estab summary --by process\n"
     "  estab counters -z\n"
     "  estab tuning time_wait=10\n"
     "  estab diagram --live\n";
@@ -40,6 +41,7 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   add_serve(app, chosen);
   add_connect(app, chosen);
   add_ss(app, chosen);
+  add_summary(app, chosen);
   add_tuning(app, chosen);
   add_counters(app, chosen);
   add_diagram(app, chosen);
@@ -56,7 +58,7 @@ int wrong_arguments(const CLI::App& app, const CLI::ParseError& error) {
   const std::string who = verb_of(app);
   std::string text = error.what();
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && who == "estab") {
-    text = "expected a verb: serve, connect, ss, tuning, counters, diagram or ladder";
+    text = "expected a verb: serve, connect, ss, summary, tuning, counters, diagram or ladder";
   }
   return complain(who, text + "; " + who + " --help says more", kWrongUse);
 }

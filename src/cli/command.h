@@ -30,6 +30,7 @@ using Chosen = std::function<void(Body)>;
 void add_serve(CLI::App& app, const Chosen& chosen);
 void add_connect(CLI::App& app, const Chosen& chosen);
 void add_ss(CLI::App& app, const Chosen& chosen);
+void add_summary(CLI::App& app, const Chosen& chosen);
 void add_tuning(CLI::App& app, const Chosen& chosen);
 void add_counters(CLI::App& app, const Chosen& chosen);
 void add_diagram(CLI::App& app, const Chosen& chosen);

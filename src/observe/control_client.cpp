@@ -242,6 +242,16 @@ Asked<control::KnobValues> ControlClient::set_tuning(const std::string& name,
 Asked<control::Events> ControlClient::events(std::uint64_t since) {
   return ask_for<control::Events>({control::Kind::Events, since, 0, "", ""});
 }
+Asked<bool> ControlClient::end(const Connection& c, bool abort) {
+  control::Request request;
+  request.kind = control::Kind::End;
+  request.from = c.cookie;
+  request.tuple = {c.local, c.remote};
+  request.abort = abort;
+  auto ended = ask_for<control::Ended>(request);
+  if (!ended) return wrong(ended.error());
+  return ended->was_there;
+}
 
 Asked<std::vector<Connection>> connections_of(const std::vector<StackAddress>& stacks) {
   std::vector<Connection> all;

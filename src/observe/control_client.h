@@ -52,6 +52,8 @@ class ControlClient {
   Asked<stack::control::KnobValues> tuning();
   Asked<stack::control::KnobValues> set_tuning(const std::string& name, const std::string& value);
   Asked<stack::control::Events> events(std::uint64_t since);
+  // Aborts it, or shuts its sending side down. False: it had gone, or another has its tuple now.
+  Asked<bool> end(const Connection& connection, bool abort);
 
  private:
   explicit ControlClient(int fd, StackAddress address) : fd_(fd), address_(std::move(address)) {}

@@ -43,6 +43,13 @@ KnobValues knob_values(const Tuning& tuning) {
   return reply;
 }
 
+Reply end(const Request& request, Stack& stack, Instant now) {
+  const auto how = request.abort ? Stack::End::Abort : Stack::End::Close;
+  const Result<void> done = stack.end(request.tuple, request.from, how, now);
+  if (done || done.error() == std::errc::no_such_process) return Ended{done.has_value()};
+  return Refusal{"it has no sending side to close; it can be aborted only"};
+}
+
 }  // namespace
 
 Reply answer(const Request& request, const Identity& identity, Stack& stack, Instant now) {
@@ -67,6 +74,8 @@ Reply answer(const Request& request, const Identity& identity, Stack& stack, Ins
     }
     case Kind::Events:
       return events(request, stack, now);
+    case Kind::End:
+      return end(request, stack, now);
     case Kind::Refusal:
       break;
   }

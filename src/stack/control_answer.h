@@ -6,7 +6,7 @@
 
 namespace estab::stack::control {
 
-// `identity` is the caller's; its `now` is filled in. Only SetTuning changes the stack.
+// `identity` is the caller's; its `now` is filled in. Only SetTuning and End change the stack.
 Reply answer(const Request& request, const Identity& identity, Stack& stack, Instant now);
 
 }  // namespace estab::stack::control

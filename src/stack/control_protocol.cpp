@@ -184,7 +184,7 @@ void event_fields(A& a, T& e) {
 }
 template <class A, class T>
 void request_fields(A& a, T& r) {
-  all(a, r.from, r.limit, r.name, r.value);
+  all(a, r.from, r.limit, r.name, r.value, r.tuple.local, r.tuple.remote, r.abort);
 }
 template <class A, class T>
 void identity_fields(A& a, T& i) {
@@ -216,6 +216,8 @@ void reply_fields(A& a, T& reply) {
   } else if constexpr (std::is_same_v<R, Events>) {
     all(a, reply.now, reply.next, reply.lost);
     list(a, reply.events, 60, [&](auto& e) { event_fields(a, e); });
+  } else if constexpr (std::is_same_v<R, Ended>) {
+    field(a, reply.was_there);
   } else {
     static_assert(std::is_same_v<R, Refusal>);
     field(a, reply.text);
@@ -224,7 +226,7 @@ void reply_fields(A& a, T& reply) {
 
 // In the order of Reply's alternatives.
 constexpr std::array kKinds{Kind::Identity, Kind::Snapshot, Kind::Totals, Kind::Counters,
-                            Kind::Tuning,   Kind::Events,   Kind::Refusal};
+                            Kind::Tuning,   Kind::Events,   Kind::End,    Kind::Refusal};
 static_assert(kKinds.size() == std::variant_size_v<Reply>);
 
 Kind kind_of(Bytes frame) { return static_cast<Kind>(load_be16(frame.data() + 6)); }

@@ -25,7 +25,7 @@
 
 namespace estab::stack::control {
 
-inline constexpr std::uint16_t kVersion = 2;
+inline constexpr std::uint16_t kVersion = 3;
 inline constexpr std::size_t kHeaderSize = 12;
 inline constexpr std::size_t kMaxRequest = 4096;       // bytes, header included
 inline constexpr std::size_t kMaxReply = 1024 * 1024;  // bytes, header included
@@ -40,15 +40,19 @@ enum class Kind : std::uint16_t {
   Tuning,
   SetTuning,
   Events,
+  End,
   Refusal = 255,  // only as a reply
 };
 
 struct Request {
   Kind kind = Kind::Identity;
-  std::uint64_t from = 0;   // Snapshot: cursor, Events: number of the first wanted; 0 to begin
+  std::uint64_t from = 0;   // Snapshot: cursor, Events: number of the first wanted; 0 to begin.
+                            // End: the connection's id
   std::uint32_t limit = 0;  // Snapshot, Events: how many at most; 0: as many as a reply may hold
   std::string name;         // SetTuning
   std::string value;        // SetTuning
+  FourTuple tuple{};        // End
+  bool abort = true;        // End: with RST; else the sending side is shut down
 };
 
 // Who runs the stack.
@@ -86,10 +90,14 @@ struct Events {
   std::uint64_t lost = 0;  // events overwritten before they were asked for
   std::vector<LifecycleEvent> events;
 };
+struct Ended {
+  bool was_there = true;  // false: it ended by itself, or another has its tuple now
+};
 struct Refusal {
   std::string text;  // one line for the user
 };
-using Reply = std::variant<Identity, Snapshot, Totals, CounterValues, KnobValues, Events, Refusal>;
+using Reply = std::variant<Identity, Snapshot, Totals, CounterValues, KnobValues, Events, Ended,
+                           Refusal>;
 
 std::vector<std::uint8_t> encode(const Request& request);
 std::vector<std::uint8_t> encode(const Reply& reply);

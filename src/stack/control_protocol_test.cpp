@@ -41,6 +41,14 @@ TEST(ControlProtocol, a_request_survives_the_wire) {
   EXPECT_EQ(back->limit, 8u);
   EXPECT_EQ(back->name, "time_wait");
   EXPECT_EQ(back->value, "10");
+
+  request.kind = Kind::End;
+  request.tuple = some_info().tuple;
+  request.abort = false;
+  back = decode_request(encode(request));
+  ASSERT_TRUE(back.has_value());
+  EXPECT_EQ(back->tuple, some_info().tuple);
+  EXPECT_FALSE(back->abort);
 }
 
 TEST(ControlProtocol, a_snapshot_survives_the_wire) {
@@ -95,6 +103,7 @@ TEST(ControlProtocol, the_other_replies_survive_the_wire) {
   EXPECT_EQ(e.lost, 2u);
   EXPECT_EQ(e.events[0].arrow, 13);
   EXPECT_EQ(e.events[0].to, State::CloseWait);
+  EXPECT_FALSE(there_and_back(Ended{false}).was_there);
   EXPECT_EQ(there_and_back(Refusal{"no"}).text, "no");
 }
 

@@ -8,7 +8,7 @@
 //   binding.cpp      bind, listen, accept: L7           connect.cpp      active open, ports: L13
 //   calls.cpp        send, receive, close: L21          errors.cpp       ICMP
 //   look.cpp         what tools see                     cookies.cpp      SYN cookies: L6
-//   pressure.cpp     past tcp_mem: L20, L21
+//   end.cpp          what an operator ends              pressure.cpp     past tcp_mem: L20, L21
 #pragma once
 #include <optional>
 #include <unordered_map>
@@ -84,6 +84,9 @@ class Stack::Impl {
   tcp::Readiness readiness(ConnectionId id) const;
   tcp::Readiness readiness(ListenerId id) const;
   std::vector<Notice> take_notices();
+
+  // --- end.cpp
+  Result<void> end(const FourTuple& tuple, std::uint64_t id, End how, Instant now);
 
   // --- look.cpp
   std::uint64_t visit(std::uint64_t cursor, std::size_t limit, Instant now,
@@ -221,6 +224,10 @@ class Stack::Impl {
   // --- binding.cpp
   Holder holder_of(const Binding& binding) const;
   void release_binding(BindingId id);
+
+  // --- end.cpp
+  Result<void> end_listener(const Endpoint& local, std::uint64_t id, End how, Instant now);
+  Result<void> end_connection(ConnectionEntry& entry, std::uint64_t id, End how, Instant now);
 
   // --- connect.cpp
   Result<IpAddress> source_for(const Binding* binding, const IpAddress& remote) const;

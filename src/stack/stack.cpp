@@ -79,5 +79,8 @@ tl::expected<void, std::string> Stack::set_tuning(std::string_view name, std::st
 Stack::EventRead Stack::events_since(std::uint64_t since, std::size_t limit) const {
   return impl_->events_since(since, limit);
 }
+Result<void> Stack::end(const FourTuple& tuple, std::uint64_t id, End how, Instant now) {
+  return impl_->end(tuple, id, how, now);
+}
 
 }  // namespace estab::stack

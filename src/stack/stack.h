@@ -171,6 +171,14 @@ class Stack {
   };
   EventRead events_since(std::uint64_t since, std::size_t limit) const;
 
+  // --- an operator's hand ---
+  // Ends what stands under this tuple, whoever owns it. `id` is what the operator saw there: ESRCH
+  // when another incarnation, or nothing, has the tuple now. Abort: RST, and ECONNABORTED for the
+  // owner; records go without a word, a listener closes (L7). Close: the sending side is shut down,
+  // as if the owner had done so; EINVAL for what has no such side.
+  enum class End : std::uint8_t { Abort, Close };
+  Result<void> end(const FourTuple& tuple, std::uint64_t id, End how, Instant now);
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
