@@ -41,11 +41,13 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   add_serve(app, chosen);
   add_connect(app, chosen);
   add_ss(app, chosen);
+  add_netstat(app, chosen);
   add_summary(app, chosen);
   add_tuning(app, chosen);
   add_counters(app, chosen);
   add_diagram(app, chosen);
   add_ladder(app, chosen);
+  add_trace(app, chosen);
   add_drill(app, chosen);
   add_doctor(app, chosen);
   for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -58,9 +60,14 @@ int wrong_arguments(const CLI::App& app, const CLI::ParseError& error) {
   const std::string who = verb_of(app);
   std::string text = error.what();
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && who == "estab") {
-    text = "expected a verb: serve, connect, ss, summary, tuning, counters, diagram or ladder";
+    text =
+        "expected a verb: serve, connect, ss, netstat, summary, tuning, counters, diagram, ladder "
+        "or "
+        "trace";
   }
-  return complain(who, text + "; " + who + " --help says more", kWrongUse);
+  // As ss itself ends for an option that it does not know.
+  const int status = who == "estab ss" ? 255 : kWrongUse;
+  return complain(who, text + "; " + who + " --help says more", status);
 }
 
 }  // namespace
@@ -90,6 +97,8 @@ int run(int argc, char** argv) {
     const int code = body();
     if (std::fflush(stdout) != 0) return kFailed;  // the reader of a pipe is gone: say nothing
     return code;
+  } catch (const Ended& error) {
+    return complain(verb_of(app), error.what(), error.status);
   } catch (const WrongUse& error) {
     return complain(verb_of(app), error.what(), kWrongUse);
   } catch (const Failure& error) {

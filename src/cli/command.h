@@ -23,6 +23,10 @@ struct Failure : std::runtime_error {  // exit 1
 struct WrongUse : std::runtime_error {  // exit 2
   using std::runtime_error::runtime_error;
 };
+struct Ended : std::runtime_error {  // where another program's exit status is kept
+  Ended(const std::string& text, int code) : std::runtime_error(text), status(code) {}
+  int status;
+};
 
 // Each adds its verb to the command and calls `chosen` with what is to be run when it was given.
 using Body = std::function<int()>;
@@ -30,11 +34,13 @@ using Chosen = std::function<void(Body)>;
 void add_serve(CLI::App& app, const Chosen& chosen);
 void add_connect(CLI::App& app, const Chosen& chosen);
 void add_ss(CLI::App& app, const Chosen& chosen);
+void add_netstat(CLI::App& app, const Chosen& chosen);
 void add_summary(CLI::App& app, const Chosen& chosen);
 void add_tuning(CLI::App& app, const Chosen& chosen);
 void add_counters(CLI::App& app, const Chosen& chosen);
 void add_diagram(CLI::App& app, const Chosen& chosen);
 void add_ladder(CLI::App& app, const Chosen& chosen);
+void add_trace(CLI::App& app, const Chosen& chosen);
 void add_drill(CLI::App& app, const Chosen& chosen);
 void add_doctor(CLI::App& app, const Chosen& chosen);
 

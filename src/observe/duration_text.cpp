@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace estab::observe {
 
 std::string ss_timer_text(Duration left) {
@@ -22,6 +24,14 @@ std::string ss_timer_text(Duration left) {
   }
   if (ms != 0) text += fmt::format("{:03}ms", ms);
   return text;
+}
+
+std::string short_duration(Duration d) {
+  const std::int64_t ms = std::max<std::int64_t>(d / std::chrono::milliseconds(1), 0);
+  if (ms < 1000) return fmt::format("{}ms", ms);
+  if (ms < 60'000) return fmt::format("{}.{}s", ms / 1000, ms % 1000 / 100);
+  if (ms < 3'600'000) return fmt::format("{}min{}s", ms / 60'000, ms / 1000 % 60);
+  return fmt::format("{}h{}min", ms / 3'600'000, ms / 60'000 % 60);
 }
 
 std::string plain_duration(Duration d) {

@@ -146,6 +146,11 @@ void put_last_cell(std::string& text, const Connection& c, const SsFormat& forma
   if (format.processes || format.threads) append_ss_users(text, c, format.threads);
   if (format.timers) append_ss_timer(text, c);
   if (format.extended) append_ss_extended(text, c, names);
+  if (format.ages) append_ss_age(text, c);
+  if (c.netns != 0) {  // only where several are shown
+    text += " netns:";
+    append_number(text, c.netns);
+  }
   if (format.tos && c.detail) append_ss_tos(text, *c.detail);
   if (format.cgroup && c.cgroup != 0) {
     text += " cgroup:";
@@ -248,6 +253,14 @@ void append_ss_extended(std::string& to, const Connection& c, Names& names) {
   to += (*c.shutdown & 1) != 0 ? '-' : '<';
   to += '-';
   to += (*c.shutdown & 2) != 0 ? '-' : '>';
+}
+
+void append_ss_age(std::string& to, const Connection& c) {
+  if (!c.in_state) return;
+  static constexpr std::string_view kMarks[] = {"", "~", ">="};
+  to += " age:";
+  to += kMarks[static_cast<std::size_t>(c.in_state->known)];
+  to += short_duration(c.in_state->value);
 }
 
 void append_ss_tos(std::string& to, const Detail& detail) {

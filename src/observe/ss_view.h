@@ -25,6 +25,7 @@ struct SsFormat {
   bool cgroup = false;          // --cgroup
   bool socket_options = false;  // --inet-sockopt
   bool one_line = false;        // -O
+  bool ages = false;            // --age, beyond ss: age:~12.3s
 };
 
 // Names looked up for a view, each once: services, hosts, devices, control groups.
@@ -52,6 +53,7 @@ std::string ss_table(const std::vector<Connection>& connections, const SsFormat&
 void append_ss_timer(std::string& to, const Connection& c);  //  timer:(keepalive,59sec,0)
 void append_ss_users(std::string& to, const Connection& c, bool threads);  //  users:(("x",pid=1))
 void append_ss_extended(std::string& to, const Connection& c, Names& names);  //  uid:1 ino:7 sk:1f
+void append_ss_age(std::string& to, const Connection& c);                     //  age:~1min5sec
 void append_ss_tos(std::string& to, const Detail& detail);             //  tos:0x10 class_id:0
 void append_ss_socket_options(std::string& to, const Detail& detail);  // inet-sockopt: ( ...)
 void append_ss_memory(std::string& to, const Detail& detail);          //  skmem:(r0,rb131072,...)

@@ -95,26 +95,6 @@ void add_process(ProcScan& scan, std::uint32_t pid, std::uint32_t tid) {
   scan.processes.push_back(std::move(process));
 }
 
-void list_processes(ProcScan& scan, bool threads) {
-  std::vector<char> room(kRoom);
-  std::vector<std::uint32_t> pids;
-  Directory("/proc").each_number(room, [&](const char*, std::uint32_t pid) {
-    pids.push_back(pid);
-    return true;
-  });
-  for (const std::uint32_t pid : pids) {
-    add_process(scan, pid, pid);
-    if (!threads) continue;
-    const Directory tasks("/proc/" + std::to_string(pid) + "/task");
-    tasks.each_number(room, [&](const char*, std::uint32_t tid) {
-      if (tid != pid) add_process(scan, pid, tid);
-      return true;
-    });
-  }
-  std::stable_sort(scan.processes.begin(), scan.processes.end(),
-                   [](const auto& a, const auto& b) { return a.descriptors > b.descriptors; });
-}
-
 // Shared by the threads of one scan.
 struct Progress {
   const InodeTable& wanted;
@@ -154,15 +134,39 @@ void scan_some(ProcScan& scan, Progress& progress, std::vector<HeldSocket>& held
 
 }  // namespace
 
-ProcScan scan_proc(const InodeTable& wanted, bool threads, bool all_holders) {
+ProcScan list_processes(bool threads) {
   ProcScan scan;
-  list_processes(scan, threads);
-  Progress progress{wanted, all_holders};
+  std::vector<char> room(kRoom);
+  std::vector<std::uint32_t> pids;
+  Directory("/proc").each_number(room, [&](const char*, std::uint32_t pid) {
+    pids.push_back(pid);
+    return true;
+  });
+  for (const std::uint32_t pid : pids) {
+    add_process(scan, pid, pid);
+    if (!threads) continue;
+    const Directory tasks("/proc/" + std::to_string(pid) + "/task");
+    tasks.each_number(room, [&](const char*, std::uint32_t tid) {
+      if (tid != pid) add_process(scan, pid, tid);
+      return true;
+    });
+  }
+  std::stable_sort(scan.processes.begin(), scan.processes.end(),
+                   [](const auto& a, const auto& b) { return a.descriptors > b.descriptors; });
+  return scan;
+}
+
+std::uint64_t descriptors_of(const ProcScan& scan) {
   std::uint64_t descriptors = 0;
   for (const ScannedProcess& process : scan.processes) descriptors += process.descriptors;
+  return descriptors;
+}
+
+void scan_proc(ProcScan& scan, const InodeTable& wanted, bool all_holders) {
+  Progress progress{wanted, all_holders};
   constexpr std::uint64_t kWorthAThread = 5000;
   const std::uint64_t workers =
-      std::clamp<std::uint64_t>(descriptors / kWorthAThread, 1,
+      std::clamp<std::uint64_t>(descriptors_of(scan) / kWorthAThread, 1,
                                 std::max(1u, std::min(4u, std::thread::hardware_concurrency())));
   std::vector<std::vector<HeldSocket>> parts(workers);
   std::vector<std::thread> others;
@@ -172,7 +176,6 @@ ProcScan scan_proc(const InodeTable& wanted, bool threads, bool all_holders) {
   scan_some(scan, progress, parts[0]);
   for (std::thread& other : others) other.join();
   for (const auto& part : parts) scan.held.insert(scan.held.end(), part.begin(), part.end());
-  return scan;
 }
 
 }  // namespace estab::observe

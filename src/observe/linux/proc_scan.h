@@ -24,8 +24,12 @@ struct ProcScan {
   std::vector<HeldSocket> held;  // in no order
 };
 
-// With the most descriptors first, on several threads when they are many. Unless `all_holders`,
-// ends when each inode of the table was found once.
-ProcScan scan_proc(const InodeTable& wanted, bool threads, bool all_holders);
+// All processes (and with `threads` each thread of them), those with the most descriptors first; none
+// is looked into yet.
+ProcScan list_processes(bool threads);
+std::uint64_t descriptors_of(const ProcScan& scan);  // as far as /proc counts them
+// Looks into them, on several threads when the descriptors are many. Unless `all_holders`, ends when
+// each inode of the table was found once.
+void scan_proc(ProcScan& scan, const InodeTable& wanted, bool all_holders);
 
 }  // namespace estab::observe

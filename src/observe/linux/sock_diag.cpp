@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "observe/bpf/state_clock.h"
 #include "observe/linux/ages.h"
 #include "observe/linux/diag_bytecode.h"
 #include "observe/linux/diag_row.h"
@@ -159,6 +160,24 @@ LinuxQuery completed(LinuxQuery query) {
   return query;
 }
 
+// What a tracer that runs, or was left behind, knows: the exact time in state, and who held those
+// that no application holds any more.
+void add_recorded_lives(std::vector<Connection>& connections, const LinuxQuery& query) {
+  const auto clock = bpf::StateClock::read();
+  if (!clock) return;
+  const Instant now = bpf::monotonic_now();
+  for (Connection& c : connections) {
+    const bpf::SocketLife* life = clock->of(c.cookie);
+    if (life == nullptr) continue;
+    if (query.ages && life->state == c.state && life->since) {
+      c.in_state = Age{now - *life->since, Known::Exactly};
+    }
+    if (query.owners && c.owners.empty() && life->owner != 0 && !life->owner_is_listener) {
+      c.owners.push_back({life->owner, -1, 0, life->command});
+    }
+  }
+}
+
 }  // namespace
 
 tl::expected<void, std::string> dump_linux(const LinuxQuery& query, const TakeConnection& take) {
@@ -181,7 +200,7 @@ tl::expected<void, std::string> dump_linux(const LinuxQuery& query, const TakeCo
 tl::expected<LinuxConnections, std::string> linux_connections(const LinuxQuery& asked) {
   const LinuxQuery query = completed(asked);
   const FilterNeeds needs = query.filter != nullptr ? query.filter->needs() : FilterNeeds{};
-  const bool filter_late = needs.owners;
+  const bool filter_late = needs.owners || needs.ages;
   LinuxConnections seen;
   std::vector<Connection> v6;
   const LinuxTimes times = query.ages ? read_linux_times() : LinuxTimes{};
@@ -202,6 +221,7 @@ tl::expected<LinuxConnections, std::string> linux_connections(const LinuxQuery& 
                                  "sees all)");
     }
   }
+  if (query.owners || query.ages) add_recorded_lives(seen.connections, query);
   if (query.filter != nullptr && filter_late) {
     std::erase_if(seen.connections, [&](const Connection& c) { return !query.filter->matches(c); });
   }

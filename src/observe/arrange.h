@@ -1,0 +1,59 @@
+// Connections sorted, and counted in groups.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "observe/connection.h"
+
+namespace estab::observe {
+
+enum class SortKey : std::uint8_t {
+  ReceiveQueue,
+  SendQueue,
+  Age,
+  Rtt,
+  Retransmissions,
+  Bytes,
+  State,
+  Local,
+  Peer,
+  LocalPort,
+  PeerPort,
+  Pid,
+  Uid,
+};
+struct Sorting {
+  SortKey key = SortKey::State;
+  bool turned = false;  // the other way round
+};
+// recvq, sendq, age, rtt, retrans, bytes (largest first), state, local, peer, port, peerport, pid,
+// uid (smallest first); a "-" before it turns it round. The error is one line.
+tl::expected<Sorting, std::string> sorting_named(std::string name);
+bool sorting_needs_info(const Sorting& by);
+void sort_connections(std::vector<Connection>& connections, const Sorting& by);
+
+enum class GroupKey : std::uint8_t { State, Peer, Process, Port, Local, User, Namespace, Source };
+// "state,peer,process,port,local,uid,netns,source", any of them. The error is one line.
+tl::expected<std::vector<GroupKey>, std::string> group_keys_named(const std::string& list);
+std::string_view group_title(GroupKey key);  // "State", "Peer" ...
+// What the connection has there: "ESTAB", an address, "nginx" (nobody: ""), a port: the local one
+// where something listens on it or it is no port of the system's own, else the peer's.
+struct PortRange {
+  std::uint16_t first = 32768, last = 60999;
+};
+std::string group_value(const Connection& c, GroupKey key, const PortRange& ephemeral);
+
+struct Group {
+  std::vector<std::string> values;
+  std::uint64_t count = 0;
+};
+// The largest first, then by name.
+std::vector<Group> grouped(const std::vector<Connection>& connections,
+                           const std::vector<GroupKey>& keys);
+std::string groups_table(const std::vector<Group>& groups, const std::vector<GroupKey>& keys,
+                         bool header);
+std::string groups_json(const std::vector<Group>& groups, const std::vector<GroupKey>& keys);
+
+}  // namespace estab::observe

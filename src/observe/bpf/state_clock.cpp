@@ -1,0 +1,144 @@
+#include "observe/bpf/state_clock.h"
+
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "observe/bpf/raw_event.h"
+
+namespace estab::observe::bpf {
+namespace {
+
+constexpr const char* kFolder = "/sys/fs/bpf/estab";
+
+Instant instant(std::uint64_t ns) { return Instant{} + Duration{static_cast<std::int64_t>(ns)}; }
+
+SocketLife life_of(const raw_clock_record& r) {
+  SocketLife life;
+  life.state = state_of_linux(r.life.state).value_or(State::Closed);
+  if (r.life.previous != 0) life.previous = state_of_linux(r.life.previous);
+  if (r.life.since_ns != 0) life.since = instant(r.life.since_ns);
+  life.met = instant(r.life.first_ns);
+  if (r.life.owner_is != 0) {
+    life.owner = r.life.owner.pid;
+    life.command.assign(r.life.owner.command, strnlen(r.life.owner.command, 16));
+    life.owner_is_listener = r.life.owner_is == RAW_OWNER_LISTENER;
+  }
+  life.netns = r.netns;
+  life.hops = r.life.hops;
+  life.eof_seen = r.life.eof_seen != 0;
+  life.reader = r.life.reader;
+  life.made_stack = r.life.made_stack;
+  life.read_stack = r.life.read_stack;
+  if (r.life.read_ns != 0) life.read_at = instant(r.life.read_ns);
+  return life;
+}
+
+}  // namespace
+
+// Reads the files of the folders into one table.
+class ClockReader {
+ public:
+  // 0, or the errno that kept us out.
+  static int add_file(StateClock& to, const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return errno;
+    std::vector<char> bytes(1024 * sizeof(raw_clock_record));
+    std::size_t have = 0;
+    for (;;) {
+      const ssize_t n = ::read(fd, bytes.data() + have, bytes.size() - have);
+      if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (n <= 0) break;
+      have += static_cast<std::size_t>(n);
+      have = take_whole(to, bytes, have);
+    }
+    ::close(fd);
+    return 0;
+  }
+
+  static void set_source(StateClock& to, const std::string& source) { to.source_ = source; }
+
+ private:
+  // What is left of the last record moves to the front.
+  static std::size_t take_whole(StateClock& to, std::vector<char>& bytes, std::size_t have) {
+    std::size_t at = 0;
+    for (; at + sizeof(raw_clock_record) <= have; at += sizeof(raw_clock_record)) {
+      raw_clock_record record;
+      std::memcpy(&record, bytes.data() + at, sizeof record);
+      to.lives_.try_emplace(record.cookie, life_of(record));
+    }
+    std::memmove(bytes.data(), bytes.data() + at, have - at);
+    return have - at;
+  }
+};
+
+namespace {
+
+// kept first, then by process id: the lower began earlier, as a rule.
+std::vector<std::string> folders_of(const std::string& root, std::error_code& error) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
+    const std::string name = entry.path().filename();
+    const bool number = name.find_first_not_of("0123456789") == name.npos;
+    if (number && !std::filesystem::exists("/proc/" + name)) continue;  // it was killed
+    names.push_back(name);
+  }
+  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    if ((a == "kept") != (b == "kept")) return a == "kept";
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
+  return names;
+}
+
+}  // namespace
+
+tl::expected<StateClock, std::string> StateClock::read() { return read_from(kFolder); }
+
+tl::expected<StateClock, std::string> StateClock::read_from(const std::string& root) {
+  std::error_code error;
+  StateClock clock;
+  int refused = 0;
+  for (const std::string& name : folders_of(root, error)) {
+    const std::string folder = root + "/" + name;
+    const int first = ClockReader::add_file(clock, folder + "/sockets");
+    if (first == 0) ClockReader::add_file(clock, folder + "/gone");
+    if (first == 0 && clock.source_.empty()) ClockReader::set_source(clock, folder);
+    if (first == EACCES || first == EPERM) refused = first;
+  }
+  if (!clock.source_.empty()) return clock;
+  if (refused != 0 || error == std::errc::permission_denied) {
+    return tl::unexpected("the time in state that a tracer keeps in " + root +
+                          " may be read by root alone");
+  }
+  return tl::unexpected(std::string(
+      "nobody keeps the time in state: estab trace or estab doctor --watch does while it runs, "
+      "estab trace --keep until estab trace --forget"));
+}
+
+const SocketLife* StateClock::of(std::uint64_t cookie) const {
+  const auto found = lives_.find(cookie);
+  return found == lives_.end() ? nullptr : &found->second;
+}
+
+tl::expected<void, std::string> forget_kept() {
+  const std::string folder = std::string(kFolder) + "/kept";
+  std::error_code error;
+  const auto removed = std::filesystem::remove_all(folder, error);
+  if (error) return tl::unexpected("cannot remove " + folder + ": " + error.message());
+  if (removed == 0) return tl::unexpected(std::string("nothing was kept"));
+  return {};
+}
+
+Instant monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return Instant{} + std::chrono::seconds(now.tv_sec) + Duration{now.tv_nsec};
+}
+
+}  // namespace estab::observe::bpf

@@ -1,0 +1,28 @@
+// Network namespaces: which there are, and how to look into one.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+namespace estab::observe {
+
+struct NetworkNamespace {
+  std::uint32_t inode = 0;
+  std::string path;  // to open it by
+  std::string name;  // of /run/netns, else "pid 4711": the first process that lives there
+};
+
+// The caller's first. Of other users' processes only what may be read: all, for root.
+std::vector<NetworkNamespace> network_namespaces();
+std::uint32_t own_network_namespace();  // its inode; 0: not known
+
+// Moves the calling thread into the namespace: a name of /run/netns, or a path. The error is one
+// line, in ss's words.
+tl::expected<void, std::string> enter_network_namespace(const std::string& name);
+// Runs `look` in a thread of its own that lives there; the caller stays where it is.
+tl::expected<void, std::string> in_network_namespace(const NetworkNamespace& at,
+                                                     const std::function<void()>& look);
+
+}  // namespace estab::observe

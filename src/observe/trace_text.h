@@ -1,0 +1,26 @@
+// `estab trace`'s lines.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "observe/trace_event.h"
+
+namespace estab::observe {
+
+struct TraceFormat {
+  bool namespaces = false;  // a column with the namespace's inode number
+  bool date = false;        // before the time of day
+};
+
+std::string trace_header(const TraceFormat& format);
+// One line, its end included. What came from outside is escaped.
+std::string trace_line(const TraceEvent& event, const TraceFormat& format);
+// One JSON object on one line, its end included (docs/trace.md says what is in it).
+std::string trace_json(const TraceEvent& event);
+
+// "13 rcv FIN", "L15: a RST at exactly RCV.NXT: the connection is reset".
+std::string trace_why(const TraceEvent& event);
+// Control characters and bytes that are no UTF-8 as \x1b; a terminal shows them and obeys nothing.
+std::string escape_for_terminal(std::string_view text);
+
+}  // namespace estab::observe
