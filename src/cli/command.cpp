@@ -43,6 +43,7 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   add_ss(app, chosen);
   add_netstat(app, chosen);
   add_summary(app, chosen);
+  add_kill(app, chosen);
   add_tuning(app, chosen);
   add_counters(app, chosen);
   add_diagram(app, chosen);

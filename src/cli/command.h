@@ -35,6 +35,7 @@ void add_serve(CLI::App& app, const Chosen& chosen);
 void add_connect(CLI::App& app, const Chosen& chosen);
 void add_ss(CLI::App& app, const Chosen& chosen);
 void add_netstat(CLI::App& app, const Chosen& chosen);
+void add_kill(CLI::App& app, const Chosen& chosen);
 void add_summary(CLI::App& app, const Chosen& chosen);
 void add_tuning(CLI::App& app, const Chosen& chosen);
 void add_counters(CLI::App& app, const Chosen& chosen);

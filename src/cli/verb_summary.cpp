@@ -7,7 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/last_look.h"
-#include "cli/sources.h"
+#include "cli/source_options.h"
 #include "cli/terminal.h"
 #include "observe/distribution.h"
 #include "observe/duration_text.h"
@@ -17,7 +17,7 @@ namespace estab::cli {
 namespace {
 
 struct SummaryFlags {
-  SourceFlags source;
+  observe::Look look;
   std::string by = "state";
   double wait = 0;  // seconds between looks, 0: one look
   int count = 0;    // looks, 0: until interrupted
@@ -55,7 +55,7 @@ std::string json_text(const observe::Distribution& d, const std::optional<LastLo
                              {"states", states_json(d.by_state)},
                              {"groups", nlohmann::ordered_json::array()}};
   if (earlier) all["since_seconds"] = static_cast<double>(earlier->ago.count()) / 1e9;
-  for (const observe::Group& group : d.groups) {
+  for (const observe::StateGroup& group : d.groups) {
     nlohmann::ordered_json one{{"name", group.name}, {"total", group.total}};
     if (d.by != observe::GroupBy::State) one["states"] = states_json(group.by_state);
     if (earlier) {
@@ -69,11 +69,11 @@ std::string json_text(const observe::Distribution& d, const std::optional<LastLo
 }
 
 observe::Distribution look(const SummaryFlags& flags, const observe::SsFilter& filter) {
-  SourceQuery query;
-  query.owners = flags.by == "process";
-  query.filter = &filter;
-  return observe::distribution(connections_from(flags.source, query, "summary"),
-                               *observe::group_by_named(flags.by));
+  observe::Look at = flags.look;
+  at.query.states = filter.states;
+  at.query.owners = flags.by == "process";
+  at.query.filter = &filter;
+  return observe::distribution(connections_of(at, "summary"), *observe::group_by_named(flags.by));
 }
 
 void print(const SummaryFlags& flags, const observe::Distribution& now,
@@ -127,7 +127,8 @@ int summary(const SummaryFlags& flags) {
     print(flags, now, std::nullopt);
     return kDone;
   }
-  std::string question = flags.by + " " + flags.source.source + " " + flags.source.stack;
+  std::string question = fmt::format("{} {} {} {}", flags.by, static_cast<int>(flags.look.where),
+                                     flags.look.stack, flags.look.all_namespaces);
   for (const std::string& word : flags.filter) question += " " + word;
   print(flags, now, read_last_look(question));
   keep_look(question, observe::totals_of(now));
@@ -154,7 +155,8 @@ void add_summary(CLI::App& app, const Chosen& chosen) {
   verb->add_flag("--json", flags->json, "one JSON object a look");
   verb->add_flag("-H,--no-header", flags->no_header, "no header line");
   verb->add_flag("--no-change", flags->no_change, "no column of changes, and nothing is kept");
-  add_source_options(*verb, flags->source);
+  add_source_options(*verb, flags->look);
+  verb->add_flag("--all-namespaces", flags->look.all_namespaces, "Linux: each network namespace");
   verb->add_option("FILTER", flags->filter, "see below")->type_name("");
   verb->final_callback([flags, chosen] { chosen([flags] { return summary(*flags); }); });
 }

@@ -83,7 +83,7 @@ class Trace {
 
  private:
   static constexpr auto kBetweenFlushes = std::chrono::milliseconds(100);
-  static constexpr Duration kPatience = std::chrono::milliseconds(50);
+  static constexpr Duration kPatience = std::chrono::milliseconds(20);
 
   void open_sources() {
     const auto on = [this](const observe::TraceEvent& e) { show(e); };

@@ -67,10 +67,10 @@ Distribution distribution(const std::vector<Connection>& connections, GroupBy by
   Distribution result;
   result.by = by;
   const auto listening = listening_ports(connections);
-  std::unordered_map<std::string, Group> groups;
+  std::unordered_map<std::string, StateGroup> groups;
   for (const Connection& c : connections) {
     const auto state = static_cast<std::size_t>(c.state);
-    Group& group = groups[group_of(c, by, listening)];
+    StateGroup& group = groups[group_of(c, by, listening)];
     ++group.by_state[state];
     ++group.total;
     ++result.by_state[state];
@@ -80,15 +80,16 @@ Distribution distribution(const std::vector<Connection>& connections, GroupBy by
     group.name = name;
     result.groups.push_back(std::move(group));
   }
-  std::sort(result.groups.begin(), result.groups.end(), [](const Group& a, const Group& b) {
-    return a.total != b.total ? a.total > b.total : a.name < b.name;
-  });
+  std::sort(result.groups.begin(), result.groups.end(),
+            [](const StateGroup& a, const StateGroup& b) {
+              return a.total != b.total ? a.total > b.total : a.name < b.name;
+            });
   return result;
 }
 
 EarlierTotals totals_of(const Distribution& distribution) {
   EarlierTotals totals;
-  for (const Group& group : distribution.groups) totals[group.name] = group.total;
+  for (const StateGroup& group : distribution.groups) totals[group.name] = group.total;
   return totals;
 }
 

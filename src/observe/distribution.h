@@ -18,7 +18,7 @@ enum class GroupBy : std::uint8_t { State, Process, Port, Peer, Namespace };
 std::optional<GroupBy> group_by_named(std::string_view name);  // "state", "process", ...
 std::string_view group_by_name(GroupBy by);
 
-struct Group {
+struct StateGroup {
   std::string name;  // as it came from outside: whoever shows it escapes it
   std::array<std::uint64_t, kStates> by_state{};
   std::uint64_t total = 0;
@@ -27,7 +27,7 @@ struct Group {
 // By state, a group is a state of its own; else groups come largest first, equals by name.
 struct Distribution {
   GroupBy by = GroupBy::State;
-  std::vector<Group> groups;
+  std::vector<StateGroup> groups;
   std::array<std::uint64_t, kStates> by_state{};
   std::uint64_t total = 0;
 };

@@ -68,7 +68,7 @@ TEST(Distribution, what_has_no_process_says_why) {
                                     made(State::Established, "10.0.0.1:80", "10.0.0.2:1")};
   const Distribution d = distribution(all, GroupBy::Process);
   std::vector<std::string> names;
-  for (const Group& g : d.groups) names.push_back(g.name);
+  for (const StateGroup& g : d.groups) names.push_back(g.name);
   EXPECT_EQ(names, (std::vector<std::string>{
                        "(TIME-WAIT: no process holds it)", "(a process that may not be seen)",
                        "(closed by its process)", "(not accepted yet)", "nginx(12)"}));

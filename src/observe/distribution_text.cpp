@@ -11,7 +11,7 @@ namespace {
 // A table's cells as text; the first column stands left, the others right.
 using Line = std::vector<std::string>;
 
-std::string change_of(const Group& group, const EarlierTotals& earlier) {
+std::string change_of(const StateGroup& group, const EarlierTotals& earlier) {
   const auto before = earlier.find(group.name);
   const auto was =
       before == earlier.end() ? std::int64_t{0} : static_cast<std::int64_t>(before->second);
@@ -20,18 +20,19 @@ std::string change_of(const Group& group, const EarlierTotals& earlier) {
 }
 
 // A group that went away is news as well.
-std::vector<Group> with_those_gone(std::vector<Group> groups, const EarlierTotals* earlier) {
+std::vector<StateGroup> with_those_gone(std::vector<StateGroup> groups,
+                                        const EarlierTotals* earlier) {
   if (earlier == nullptr) return groups;
   for (const auto& [name, total] : *earlier) {
     const bool there =
         std::any_of(groups.begin(), groups.end(),
-                    [&, &wanted = name](const Group& g) { return g.name == wanted; });
+                    [&, &wanted = name](const StateGroup& g) { return g.name == wanted; });
     if (!there && total != 0) groups.push_back({name, {}, 0});
   }
   return groups;
 }
 
-Group sum_of(const Distribution& d) { return {"total", d.by_state, d.total}; }
+StateGroup sum_of(const Distribution& d) { return {"total", d.by_state, d.total}; }
 
 std::string total_change(const Distribution& d, const EarlierTotals& earlier) {
   std::uint64_t before = 0;
@@ -57,7 +58,7 @@ std::string column_head(GroupBy by) {
   return head;
 }
 
-Line row(const Group& group, const std::vector<State>& states, const std::string& change,
+Line row(const StateGroup& group, const std::vector<State>& states, const std::string& change,
          bool changes) {
   Line line{escaped(group.name)};
   for (const State s : states) {
@@ -92,8 +93,9 @@ std::string table_text(const std::vector<Line>& lines, const std::vector<std::si
 }
 
 // nginx(1234)  177 (+5): 120 ESTAB, 55 CLOSE-WAIT, 2 LISTEN
-std::string list_text(const std::vector<Group>& groups, const std::vector<std::string>& changes,
-                      const std::vector<State>& states, std::size_t width) {
+std::string list_text(const std::vector<StateGroup>& groups,
+                      const std::vector<std::string>& changes, const std::vector<State>& states,
+                      std::size_t width) {
   std::string out;
   for (std::size_t g = 0; g < groups.size(); ++g) {
     std::string line = escaped(groups[g].name) + "  " + std::to_string(groups[g].total);
@@ -120,7 +122,7 @@ std::string list_text(const std::vector<Group>& groups, const std::vector<std::s
 }  // namespace
 
 std::string distribution_text(const Distribution& d, const DistributionStyle& style) {
-  std::vector<Group> groups = with_those_gone(d.groups, style.earlier);
+  std::vector<StateGroup> groups = with_those_gone(d.groups, style.earlier);
   const std::size_t known = groups.size();
   if (style.rows != 0 && groups.size() > style.rows) groups.resize(style.rows);
   const bool changes = style.earlier != nullptr;

@@ -17,8 +17,10 @@ std::int64_t wall_ns(const TraceEvent& e) {
 std::string time_text(const TraceEvent& e, bool date) {
   const std::int64_t ns = wall_ns(e);
   const time_t whole = static_cast<time_t>(ns / kBillion);
-  tm parts{};
-  ::localtime_r(&whole, &parts);
+  thread_local time_t last = -1;  // a hundred thousand lines a second share theirs
+  thread_local tm parts{};
+  if (whole != last) ::localtime_r(&whole, &parts);
+  last = whole;
   const std::string clock = fmt::format("{:02}:{:02}:{:02}.{:06}", parts.tm_hour, parts.tm_min,
                                         parts.tm_sec, ns % kBillion / 1000);
   if (!date) return clock;

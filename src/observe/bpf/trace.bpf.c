@@ -6,6 +6,9 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+#define RING_BYTES (1 << 24)
+#define WAKE_AT (RING_BYTES / 8)
+
 const volatile struct raw_constants wanted = {};
 
 struct {
@@ -33,7 +36,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 1 << 24);
+  __uint(max_entries, RING_BYTES);
 } events SEC(".maps");
 
 struct {
@@ -82,6 +85,13 @@ static __always_inline struct raw_event *reserve(int kind) {
   e->at_ns = bpf_ktime_get_ns();
   e->kind = kind;
   return e;
+}
+
+// The reader looks by itself some fifty times a second. Waking it for each event would cost more
+// than all else here.
+static __always_inline void submit(struct raw_event *e) {
+  __u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+  bpf_ringbuf_submit(e, waiting > WAKE_AT ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 static __always_inline void addresses(struct raw_event *e, const struct sock_common *common) {
@@ -195,7 +205,7 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new) {
   with_life(e, life);
   e->flags |= from_rtt;
   running_owner(&e->running);
-  bpf_ringbuf_submit(e, 0);
+  submit(e);
   return 0;
 }
 
@@ -218,7 +228,7 @@ static __always_inline int note_socket(int kind, struct sock *sk, __u32 reason) 
     if (life->since_ns) e->in_state_ns = e->at_ns - life->since_ns;
   }
   running_owner(&e->running);
-  bpf_ringbuf_submit(e, 0);
+  submit(e);
   return 0;
 }
 
@@ -257,7 +267,7 @@ static __always_inline int note_segment(int kind, struct sk_buff *skb, __u32 rea
   bpf_probe_read_kernel(ports, sizeof ports, transport);
   e->remote_port = bpf_ntohs(ports[0]);
   e->local_port = bpf_ntohs(ports[1]);
-  bpf_ringbuf_submit(e, 0);
+  submit(e);
   return 0;
 }
 
@@ -293,7 +303,7 @@ int BPF_PROG(on_synack_again, struct sock *sk, struct request_sock *request) {
   e->netns = netns;
   e->from = e->to = TCP_SYN_RECV;
   addresses(e, &request->__req_common);
-  bpf_ringbuf_submit(e, 0);
+  submit(e);
   return 0;
 }
 

@@ -225,7 +225,9 @@ tl::expected<Tracer, std::string> Tracer::start(const TracerOptions& options) {
 tl::expected<void, std::string> Tracer::poll(Duration patience, const OnRawEvent& on) {
   impl_->on = &on;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
-  const int got = ring_buffer__poll(impl_->ring.get(), static_cast<int>(ms));
+  // The kernel wakes us only for much: what little there is is taken when the time is over.
+  int got = ring_buffer__poll(impl_->ring.get(), static_cast<int>(ms));
+  if (got == 0) got = ring_buffer__consume(impl_->ring.get());
   impl_->on = nullptr;
   if (got < 0 && got != -EINTR) return tl::unexpected(refusal(got, "read the ring buffer"));
   return {};
