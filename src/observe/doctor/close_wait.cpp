@@ -54,6 +54,13 @@ void say_why(const Evidence& evidence, const Leak& leak, Finding& f) {
 void remedies(const Census& census, const Leak& leak, const Process* process, Finding& f) {
   const unsigned port = leak.rows.front()->local.port.value;
   f.now.push_back(show(census, "See them:", fmt::format("state close-wait 'sport = :{}'", port)));
+  if (census.source == Source::Stack) {
+    f.now.push_back(
+        end_connections(census,
+                        "End them without the process; it reads ECONNABORTED, and keeps "
+                        "the descriptors until it closes them.",
+                        "state close-wait", fmt::format("sport = :{}", port)));
+  }
   if (!f.processes.empty() && f.processes.front().pid != 0) {
     const std::uint32_t pid = f.processes.front().pid;
     if (process != nullptr && process->hard_limit > process->limit) {

@@ -67,6 +67,9 @@ Remedy set(const Census& census, std::string text, const std::string& knob,
 // The same for good: over a restart.
 Remedy keep(const Census& census, std::string text, const std::string& knob,
             const std::string& value);
+// Of those that match ss's filter and have been in their state for so long.
+Remedy end_connections(const Census& census, std::string text, const std::string& states,
+                       const std::string& expression);
 Remedy end_process(std::string text, std::uint32_t pid);
 Remedy raise_limit(std::string text, std::uint32_t pid, std::uint64_t limit);
 

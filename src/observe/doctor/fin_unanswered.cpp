@@ -59,6 +59,8 @@ void report(const Census& census, const Evidence& evidence, const Rows& rows, bo
                         "tcp_orphan_retries", "4"));
     f.for_good.push_back(keep(census, "The same for good.", "tcp_orphan_retries", "4"));
   }
+  f.now.push_back(end_connections(census, "Or end them now; their last bytes are lost.",
+                                  "state fin-wait-1 state closing state last-ack", ""));
   f.for_good.push_back(words(window
                                  ? "SO_LINGER or TCP_USER_TIMEOUT bound how long close() may "
                                    "keep data for a peer that does not read."

@@ -47,6 +47,18 @@ Remedy keep(const Census& census, std::string text, const std::string& knob,
           Effect::Keeps, path, value};
 }
 
+Remedy end_connections(const Census& census, std::string text, const std::string& states,
+                       const std::string& expression) {
+  const std::string where = census.source == Source::Linux
+                                ? std::string("--source linux")
+                                : fmt::format("--stack {}", census.stack_pid);
+  const auto old = std::chrono::duration_cast<std::chrono::seconds>(census.thresholds.old).count();
+  const std::string filter =
+      fmt::format("{} '{}{}age > {}s'", states, expression, expression.empty() ? "" : " and ", old);
+  return {std::move(text), fmt::format("estab kill --yes {} {}", where, filter), Effect::Ends,
+          "connections", fmt::format("{} {}", where, filter)};
+}
+
 Remedy end_process(std::string text, std::uint32_t pid) {
   return {std::move(text), fmt::format("kill -TERM {}", pid), Effect::Ends, std::to_string(pid)};
 }
