@@ -62,9 +62,8 @@ int wrong_arguments(const CLI::App& app, const CLI::ParseError& error) {
   std::string text = error.what();
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && who == "estab") {
     text =
-        "expected a verb: serve, connect, ss, netstat, summary, tuning, counters, diagram, ladder "
-        "or "
-        "trace";
+        "expected a verb: serve, connect, ss, netstat, summary, kill, doctor, tuning, counters, "
+        "diagram, ladder or trace";
   }
   // As ss itself ends for an option that it does not know.
   const int status = who == "estab ss" ? 255 : kWrongUse;

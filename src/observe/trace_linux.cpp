@@ -1,4 +1,3 @@
-#include <sys/stat.h>
 #include <time.h>
 
 #include <algorithm>
@@ -7,6 +6,7 @@
 
 #include "observe/bpf/state_clock.h"
 #include "observe/bpf/tracer.h"
+#include "observe/linux/namespaces.h"
 #include "observe/small_sockets.h"
 #include "observe/trace_source.h"
 #include "observe/trace_synthesis.h"
@@ -38,10 +38,7 @@ SynthesisOptions synthesis_options(const LinuxTraceOptions& options) {
   with.fin_timeout = seconds(number_in("/proc/sys/net/ipv4/tcp_fin_timeout", 60));
   with.resets = options.resets;
   with.synack_again = options.retransmits;
-  struct stat status {};
-  if (::stat("/proc/self/ns/net", &status) == 0) {
-    with.netns = static_cast<std::uint32_t>(status.st_ino);
-  }
+  with.netns = own_network_namespace();
   const long most = number_in("/proc/sys/net/ipv4/tcp_max_tw_buckets", 0);
   with.most_records = std::max(with.most_records, static_cast<std::size_t>(std::max(most, 0L)));
   return with;
@@ -91,8 +88,8 @@ class LinuxTrace : public TraceSource {
   void look(Instant now) {
     looked_ = now;
     synthesis_.set_wall_offset(wall_offset());
-    const std::uint32_t half_open = 1u << 3;
-    const auto rows = look_at_sockets(synthesis_.wants_sample() ? kSmallStates : half_open);
+    const StateMask states = synthesis_.wants_sample() ? kSmallStates : kHalfOpenState;
+    const auto rows = look_at_sockets(states, netns_);
     if (rows) synthesis_.sample(*rows, now);
   }
 
@@ -102,6 +99,7 @@ class LinuxTrace : public TraceSource {
   TraceSynthesis synthesis_;
   std::vector<std::string> blind_;
   Instant looked_{};
+  const std::uint32_t netns_ = own_network_namespace();
 };
 
 }  // namespace

@@ -6,14 +6,13 @@
 #include <utility>
 
 #include "observe/bpf/state_clock.h"
+#include "observe/linux/namespaces.h"
 #include "observe/linux_cause.h"
 #include "observe/small_sockets.h"
 #include "observe/trace_source.h"
 
 namespace estab::observe {
 namespace {
-
-constexpr std::uint32_t kAllStates = 0xffff & ~1u;
 
 class LinuxPoll : public TraceSource {
  public:
@@ -51,7 +50,7 @@ class LinuxPoll : public TraceSource {
     ::clock_gettime(CLOCK_REALTIME, &wall);
     offset_ =
         std::chrono::seconds(wall.tv_sec) + Duration{wall.tv_nsec} - looked_.time_since_epoch();
-    const auto rows = look_at_sockets(kAllStates);
+    const auto rows = look_at_sockets(kAllStates, netns_);
     if (!rows) return tl::unexpected(rows.error());
     std::unordered_map<std::uint64_t, Seen> now;
     now.reserve(rows->size());
@@ -99,12 +98,13 @@ class LinuxPoll : public TraceSource {
   std::unordered_map<std::uint64_t, Seen> seen_;
   Instant looked_{};
   Duration offset_{0};
+  const std::uint32_t netns_ = own_network_namespace();
 };
 
 }  // namespace
 
 tl::expected<TraceSourcePtr, std::string> poll_linux(Duration between, OnTraceEvent on) {
-  const auto probe = look_at_sockets(1u << 2);
+  const auto probe = look_at_sockets(bit_of(2), 0);
   if (!probe) return tl::unexpected(probe.error());
   return std::make_unique<LinuxPoll>(between, std::move(on));
 }

@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "observe/escape.h"
+
 namespace estab::observe {
 namespace {
 
@@ -76,57 +78,13 @@ const char* kind_name(TraceKind kind) {
   return "";
 }
 
-// The length of the UTF-8 character at the front; 0: there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
-
-bool is_control(std::string_view text, std::size_t length) {
-  const auto byte = static_cast<unsigned char>(text[0]);
-  if (length == 1) return byte < 0x20 || byte == 0x7f;
-  // C1 controls, which some terminals obey: U+0080 to U+009F.
-  return length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-}
-
-// What `escape` makes of each byte that must not be shown as it is.
-template <class Escape>
-std::string escaped(std::string_view text, Escape escape) {
-  std::string out;
-  while (!text.empty()) {
-    std::size_t length = utf8_length(text);
-    const bool shown = length != 0 && !is_control(text, length);
-    length = std::max<std::size_t>(length, 1);
-    if (shown) {
-      out.append(text.substr(0, length));
-    } else {
-      for (const char c : text.substr(0, length)) out += escape(static_cast<unsigned char>(c));
-    }
-    text.remove_prefix(length);
-  }
-  return out;
-}
-
 std::string json_string(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : escaped(text, [](unsigned char b) { return fmt::format("\1u{:04x}", b); })) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c == '\1' ? '\\' : c;
-  }
-  return quoted + '"';
+  std::string quoted;
+  append_json_string(quoted, text);
+  return quoted;
 }
 
 }  // namespace
-
-std::string escape_for_terminal(std::string_view text) {
-  return escaped(text, [](unsigned char b) { return fmt::format("\\x{:02x}", b); });
-}
 
 std::string trace_why(const TraceEvent& e) {
   std::string why;
@@ -153,7 +111,7 @@ std::string trace_line(const TraceEvent& e, const TraceFormat& format) {
   std::string netns;
   if (format.namespaces)
     netns = fmt::format("{:<10} ", e.netns == 0 ? e.stack : std::to_string(e.netns));
-  const std::string command = e.pid == 0 ? "-" : escape_for_terminal(e.command);
+  const std::string command = e.pid == 0 ? "-" : escaped(e.command);
   return fmt::format("{} {}{:>7} {:<15} {:<21} {:<21} {:<28} {:>11} {}\n",
                      time_text(e, format.date), netns, e.pid == 0 ? "-" : std::to_string(e.pid),
                      command, end_text(e.tuple.local), end_text(e.tuple.remote), move_text(e),

@@ -1,7 +1,6 @@
 // `estab trace`'s lines.
 #pragma once
 #include <string>
-#include <string_view>
 
 #include "observe/trace_event.h"
 
@@ -20,7 +19,5 @@ std::string trace_json(const TraceEvent& event);
 
 // "13 rcv FIN", "L15: a RST at exactly RCV.NXT: the connection is reset".
 std::string trace_why(const TraceEvent& event);
-// Control characters and bytes that are no UTF-8 as \x1b; a terminal shows them and obeys nothing.
-std::string escape_for_terminal(std::string_view text);
 
 }  // namespace estab::observe

@@ -1,7 +1,6 @@
 #include "observe/bpf/tracer.h"
 
 #include <bpf/bpf.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +11,7 @@
 
 #include "observe/bpf/object.h"
 #include "observe/bpf/pins.h"
+#include "observe/linux/namespaces.h"
 
 namespace estab::observe::bpf {
 namespace {
@@ -21,11 +21,6 @@ constexpr std::size_t kFrames = 127;
 struct FreeRing {
   void operator()(ring_buffer* r) const { ring_buffer__free(r); }
 };
-
-std::uint32_t own_namespace() {
-  struct stat status {};
-  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
-}
 
 std::uint32_t kinds_of(const TracerOptions& options) {
   if (!options.events) return 0;
@@ -131,7 +126,7 @@ Expected<void> Tracer::Impl::open() {
   auto* constants =
       static_cast<raw_constants*>(section(object.get(), ".rodata", sizeof(raw_constants)));
   if (constants == nullptr) return tl::unexpected(std::string("the BPF object has no constants"));
-  constants->only_netns = options.all_namespaces ? 0 : own_namespace();
+  constants->only_netns = options.all_namespaces ? 0 : own_network_namespace();
   constants->kinds = kinds_of(options);
   constants->with_stacks = options.stacks;
   choose_programs();
