@@ -29,9 +29,9 @@ using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
 int usage() {
-  std::fprintf(stderr,
-               "usage: bench_flood send DEVICE HOST PORT RATE SECONDS [MAC]\n"
-               "       bench_flood clients HOST PORT COUNT PER_SECOND SECONDS\n");
+  (void)std::fprintf(stderr,
+                     "usage: bench_flood send DEVICE HOST PORT RATE SECONDS [MAC]\n"
+                     "       bench_flood clients HOST PORT COUNT PER_SECOND SECONDS\n");
   return 2;
 }
 
@@ -47,7 +47,7 @@ sockaddr_ll link_address(const char* device, const char* mac) {
     to.sll_halen = 6;
     unsigned b[6] = {};
     if (std::sscanf(mac, "%x:%x:%x:%x:%x:%x", b, b + 1, b + 2, b + 3, b + 4, b + 5) != 6) {
-      std::fprintf(stderr, "bench: expected a MAC address, not '%s'\n", mac);
+      (void)std::fprintf(stderr, "bench: expected a MAC address, not '%s'\n", mac);
       std::exit(2);
     }
     for (int i = 0; i < 6; ++i) to.sll_addr[i] = static_cast<std::uint8_t>(b[i]);

@@ -89,7 +89,8 @@ class Server {
 
 int main(int argc, char** argv) {
   if (argc != 5) {
-    std::fprintf(stderr, "bench_linux_server: expected HOST ECHO_PORT DISCARD_PORT CHARGEN_PORT\n");
+    (void)std::fprintf(stderr,
+                       "bench_linux_server: expected HOST ECHO_PORT DISCARD_PORT CHARGEN_PORT\n");
     return 2;
   }
   bench::Server server;

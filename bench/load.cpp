@@ -67,9 +67,9 @@ void connect_close(Load& load) {
 }
 
 int usage() {
-  std::fprintf(stderr,
-               "bench_load: expected bulk-in|bulk-out|ping-pong|connect HOST PORT FLOWS "
-               "SECONDS\n");
+  (void)std::fprintf(stderr,
+                     "bench_load: expected bulk-in|bulk-out|ping-pong|connect HOST PORT FLOWS "
+                     "SECONDS\n");
   return 2;
 }
 
@@ -96,7 +96,7 @@ int run(int argc, char** argv) {
   const std::uint64_t done = load.done - before;
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   std::printf("%.1f\n", static_cast<double>(done) / took);
-  std::fflush(stdout);
+  (void)std::fflush(stdout);
   std::_Exit(0);  // flows may be blocked in the kernel; their sockets go with us
 }
 

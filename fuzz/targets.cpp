@@ -18,7 +18,7 @@ using namespace wire;  // NOLINT: this file is about nothing else
 
 void promise(bool kept, const char* what) {
   if (kept) return;
-  std::fprintf(stderr, "broken promise: %s\n", what);
+  (void)std::fprintf(stderr, "broken promise: %s\n", what);
   std::abort();
 }
 

@@ -3,8 +3,9 @@
 
     tidy.py BUILD_DIR           every source
     tidy.py BUILD_DIR --quick   what changed first, then the core; ends after --budget seconds
+    tidy.py BUILD_DIR --under src/tcp tests/model    only what lies in these folders
 
-A source is looked at again only when it, a header of the tree that it includes, or .clang-tidy
+A source is looked at again only when it, a header of the tree that it includes, or a .clang-tidy
 changed. Exit 1 when clang-tidy complains; what the budget left out is said and is no failure.
 """
 
@@ -21,7 +22,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
-CORE_FIRST = ("src/tcp", "src/wire", "src/ip", "src/stack", "src/socket", "src/base", "src/dev", "src/observe", "src/cli")
+CORE_FIRST = ("src/tcp", "src/wire", "src/ip", "src/stack", "src/socket", "src/base", "src/dev", "src/observe",
+              "src/lab", "src/cli")
 
 
 def read_sources(build):
@@ -46,6 +48,9 @@ def headers_of(path, seen):
 
 def key_of(path):
     digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes())
+    for folder in path.relative_to(ROOT).parents:  # a folder's own adds to it
+        if folder.name and (ROOT / folder / ".clang-tidy").is_file():
+            digest.update((ROOT / folder / ".clang-tidy").read_bytes())
     for file in sorted(headers_of(path, set())):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
@@ -86,16 +91,16 @@ def tidy(build, path, memory):
     return path, done.stdout + "\n".join(l for l in done.stderr.splitlines() if "error" in l)
 
 
-def run(build, sources, budget):
+def run(build, sources, budget, jobs):
     """(complaints, how many were not reached)"""
     memory = build.parent / "tidy"
     memory.mkdir(exist_ok=True)
     begin, complaints, left = time.monotonic(), [], 0
     queue = list(sources)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = set()
         while queue or running:
-            while queue and len(running) < (os.cpu_count() or 1) and time.monotonic() - begin < budget:
+            while queue and len(running) < jobs and time.monotonic() - begin < budget:
                 running.add(pool.submit(tidy, build, queue.pop(0), memory))
             if not running:
                 left, queue = len(queue), []
@@ -110,9 +115,14 @@ def main():
     parser.add_argument("build", type=lambda p: pathlib.Path(p).resolve())
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--budget", type=int, default=150, help="seconds, with --quick")
+    parser.add_argument("--under", nargs="+", metavar="FOLDER", help="of the tree")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     sources = ordered(read_sources(options.build))
-    complaints, left = run(options.build, sources, options.budget if options.quick else float("inf"))
+    if options.under:
+        folders = [ROOT / folder for folder in options.under]
+        sources = [s for s in sources if any(s.is_relative_to(f) for f in folders)]
+    complaints, left = run(options.build, sources, options.budget if options.quick else float("inf"), options.jobs)
     for path, text in complaints:
         print(f"{path.relative_to(ROOT)}:\n{text}")
     print(f"clang-tidy: {len(sources) - left} of {len(sources)} sources looked at, {len(complaints)} with findings"

@@ -52,6 +52,7 @@ struct SocketOptions {
   bool reuse_address = false;       // SO_REUSEADDR; before open()
   bool reuse_port = false;          // SO_REUSEPORT; before open()
   bool v6_only = false;             // IPV6_V6ONLY; before open()
+  bool free_bind = false;           // IP_FREEBIND: an address that is not ours; before open()
   bool keep_alive = false;          // SO_KEEPALIVE
   bool oob_inline = false;          // SO_OOBINLINE
   bool no_delay = false;            // TCP_NODELAY
@@ -63,7 +64,7 @@ struct SocketOptions {
   Duration receive_timeout{0};          // SO_RCVTIMEO; 0: none
   Duration send_timeout{0};             // SO_SNDTIMEO, connect() included; 0: none
   std::size_t receive_buffer = 0;       // SO_RCVBUF in bytes of payload, not doubled; 0: default
-  std::size_t send_buffer = 0;          // SO_SNDBUF, likewise
+  std::size_t send_buffer = 0;          // SO_SNDBUF, likewise; 0: grows as the path needs it
   std::size_t receive_low_water = 1;    // SO_RCVLOWAT
   std::size_t not_sent_low_water = 0;   // TCP_NOTSENT_LOWAT; 0: default
   std::optional<Duration> keep_idle{};  // TCP_KEEPIDLE
@@ -77,6 +78,8 @@ struct SocketOptions {
   int max_segment = 0;                      // TCP_MAXSEG; 0: what the path allows
   std::string congestion = "reno";          // TCP_CONGESTION
   int tos = 0;                              // IP_TOS, IPV6_TCLASS
+  int mtu_discovery_v4 = 1;                 // IP_MTU_DISCOVER: IP_PMTUDISC_WANT
+  int mtu_discovery_v6 = 1;                 // IPV6_MTU_DISCOVER: IPV6_PMTUDISC_WANT
   int ttl = 0;                              // IP_TTL, IPV6_UNICAST_HOPS; 0: default
   std::vector<std::uint8_t> ip_options{};   // IP_OPTIONS: a source route
 };
@@ -88,6 +91,8 @@ enum ReceiveFlags : unsigned {
   kOutOfBand = 8,  // MSG_OOB: the urgent byte; for send(): the last byte is urgent
   kMore = 16,      // MSG_MORE: send() only: more follows, don't push a small segment
   kDiscard = 32,   // MSG_TRUNC: receive() only: throw the bytes away, count them
+  // MSG_EOR: send() only: the last byte taken ends a record; no segment holds bytes of two of them
+  kEndOfRecord = 64,
 };
 
 // What Socket and Listener have in common.

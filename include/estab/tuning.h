@@ -69,7 +69,7 @@ namespace estab {
   /* memory */ \
   X(tcp_rmem_default,         bytes,   131072,  2304, 1073741824, "receive buffer of a socket") \
   X(tcp_rmem_max,             bytes,  6291456,  2304, 1073741824, "largest receive buffer") \
-  X(tcp_wmem_default,         bytes,    87380,  4608, 1073741824, "send buffer of a socket") \
+  X(tcp_wmem_default,         bytes,    16384,  4608, 1073741824, "send buffer that a socket begins with; it grows with the congestion window unless SO_SNDBUF is set") \
   X(tcp_wmem_max,             bytes,  4194304,  4608, 1073741824, "largest send buffer") \
   X(tcp_mem,                  bytes, 1073741824, 65536, 1099511627776, "payload memory of the whole stack; past it new work is refused with ENOBUFS") \
   X(tcp_stall_limit,          seconds,     60,     1,   864000, "past tcp_mem, a connection whose peer has taken no segment of its data for this long is reset (RFC 6429)") \

@@ -37,6 +37,7 @@ TEST(Slab, a_stale_handle_finds_nothing) {
 TEST(Slab, handles_stay_stale_over_chunks_given_back) {
   Slab<std::uint64_t> slab;
   std::vector<Handle<std::uint64_t>> old;
+  old.reserve(50000);
   for (int i = 0; i < 50000; ++i) old.push_back(slab.allocate(1u));
   const std::size_t full = slab.bytes();
   for (const auto h : old) slab.free(h);
@@ -74,6 +75,7 @@ TEST(Slab, addresses_are_stable_and_no_object_is_lost) {
 TEST(Slab, may_be_walked_in_steps_while_it_changes) {
   Slab<int> slab;
   std::vector<Handle<int>> handles;
+  handles.reserve(20000);
   for (int i = 0; i < 20000; ++i) handles.push_back(slab.allocate(i));
   std::vector<int> seen;
   for (std::uint32_t at = 0; at != Slab<int>::kEnd;) {

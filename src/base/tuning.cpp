@@ -106,7 +106,7 @@ constexpr Vector kVectors[] = {
      {"", "tcp_rmem_default", "tcp_rmem_max"},
      3},
     {"tcp_wmem",
-     "three rising numbers of bytes, min default max, as in \"4096 87380 4194304\"",
+     "three rising numbers of bytes, min default max, as in \"4096 16384 4194304\"",
      {"", "tcp_wmem_default", "tcp_wmem_max"},
      3},
 };

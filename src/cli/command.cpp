@@ -56,14 +56,23 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   }
 }
 
+// "serve, connect, ... or drill"
+std::string verbs_of(const CLI::App& app) {
+  std::string names;
+  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+  for (std::size_t i = 0; i < verbs.size(); ++i) {
+    if (i > 0) names += i + 1 == verbs.size() ? " or " : ", ";
+    names += verbs[i]->get_name();
+  }
+  return names;
+}
+
 // CLI11's words for what is wrong, and where to read what is right.
 int wrong_arguments(const CLI::App& app, const CLI::ParseError& error) {
   const std::string who = verb_of(app);
   std::string text = error.what();
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && who == "estab") {
-    text =
-        "expected a verb: serve, connect, ss, netstat, summary, kill, doctor, tuning, counters, "
-        "diagram, ladder or trace";
+    text = "expected a verb: " + verbs_of(app);
   }
   // As ss itself ends for an option that it does not know.
   const int status = who == "estab ss" ? 255 : kWrongUse;

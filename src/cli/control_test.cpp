@@ -141,8 +141,8 @@ TEST_F(ControlTest, two_requests_in_one_write_are_both_answered) {
 }
 
 TEST_F(ControlTest, idle_talkers_do_not_keep_others_out) {
-  std::vector<int> idle;
-  for (int i = 0; i < 40; ++i) idle.push_back(raw());
+  std::vector<int> idle(40);
+  for (int& fd : idle) fd = raw();
   EXPECT_TRUE(observe::ControlClient::open(address())->identity().has_value());
   for (const int fd : idle) ::close(fd);
 }

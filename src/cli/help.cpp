@@ -37,7 +37,7 @@ std::string HelpFormatter::make_subcommand(const CLI::App* verb) const {
   std::string text = verb->get_description();
   text = text.substr(0, text.find(".\n"));
   text = text.substr(0, text.find(". "));
-  const std::string name = verb->get_name();
+  const std::string& name = verb->get_name();
   return "  " + name + std::string(kNames - name.size(), ' ') + wrapped(text) + "\n";
 }
 
@@ -55,7 +55,7 @@ std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {
 
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
   std::string text = "Usage: " + name;
-  if (app->get_options([](const CLI::Option* o) { return !o->get_positional(); }).size() > 0) {
+  if (!app->get_options([](const CLI::Option* o) { return !o->get_positional(); }).empty()) {
     text += " [OPTIONS]";
   }
   for (const CLI::Option* o :

@@ -202,7 +202,7 @@ Stack open_stack(const StackFlags& given, const std::string& verb) {
 }
 
 SignalWatch::SignalWatch(Stack& stack, std::function<void()> stop) : stack_(stack) {
-  ::signal(SIGPIPE, SIG_IGN);
+  (void)::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);

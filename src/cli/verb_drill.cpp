@@ -139,7 +139,7 @@ int drill(const DrillFlags& flags) {
   for (const std::string& path : flags.files) {
     for (const std::string& version : versions) {
       const Outcome outcome = drill_file(path, version, options);
-      print(flags, versions.size() > 1 ? path + " " + version : path, outcome);
+      print(flags, versions.size() > 1 ? fmt::format("{} {}", path, version) : path, outcome);
       tally.count(outcome);
     }
   }

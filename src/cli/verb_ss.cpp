@@ -84,12 +84,24 @@ void read_kinds(const CLI::App& verb, const SsFlags& flags, SsKinds& kinds) {
   }
 }
 
+// What no option took. As an option of CLI11's it would lose the brackets of [::1].
+void take_filter(const CLI::App& verb, SsFlags& flags) {
+  for (const std::string& word : verb.remaining()) {
+    if (word == "--") continue;
+    if (word.size() > 1 && word.starts_with('-')) {
+      throw SsMisuse("no such option: " + word + "; estab ss --help says more");
+    }
+    flags.filter.push_back(word);
+  }
+}
+
 int ss(const CLI::App& verb, SsFlags& flags) {
   SsRequest& request = flags.request;
   if (flags.selinux) throw Failure("SELinux is not enabled.");
   read_kinds(verb, flags, request.kinds);
   request.format.header = !flags.no_header;
   if (request.format.extended || flags.bpf) request.format.timers = true;
+  take_filter(verb, flags);
   if (!flags.filter_file.empty()) read_filter_file(flags.filter_file, flags.filter);
   auto filter = observe::parse_ss_filter(flags.filter, request.kinds.family());
   if (!filter) throw Ended(filter.error().text, filter.error().status);
@@ -171,7 +183,6 @@ void add_beyond(CLI::App& verb, SsFlags& flags) {
   verb.add_option("--group-by", flags.groups,
                   "counts by state, peer, process, port, local, uid, netns, source")
       ->type_name("KEYS");
-  verb.add_option("FILTER", flags.filter, "see below")->type_name("");
 }
 
 }  // namespace
@@ -180,6 +191,7 @@ void add_ss(CLI::App& app, const Chosen& chosen) {
   auto flags = std::make_shared<SsFlags>();
   CLI::App* verb = app.add_subcommand("ss", kAbout);
   verb->footer(kFooter);
+  verb->allow_extras();
   add_kinds(*verb, *flags);
   add_views(*verb, *flags);
   add_beyond(*verb, *flags);

@@ -249,6 +249,7 @@ TEST(Faults, the_directions_have_random_numbers_of_their_own) {
   Link in("loss=50%");
   const auto numbers = [](const std::vector<Arrival>& arrivals) {
     std::vector<std::uint32_t> list;
+    list.reserve(arrivals.size());
     for (const Arrival& a : arrivals) list.push_back(a.number);
     return list;
   };

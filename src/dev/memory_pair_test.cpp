@@ -18,6 +18,7 @@ std::vector<int> first_bytes(Device& device, std::size_t limit) {
   std::vector<ReceivedFrame> in;
   device.receive(Instant{}, limit, in);
   std::vector<int> out;
+  out.reserve(in.size());
   for (const ReceivedFrame& frame : in) out.push_back(frame.bytes.bytes()[0]);
   return out;
 }

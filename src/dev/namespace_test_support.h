@@ -54,14 +54,14 @@ constexpr int kSkipped = 77;
 inline Outcome run_in_namespace(const std::function<std::string()>& body) {
   int pipe[2];
   if (::pipe(pipe) != 0) return {false, "no pipe"};
-  std::fflush(nullptr);
+  (void)std::fflush(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(120);  // a hung child must not hang the tests
     std::string reason = enter_namespace();
     if (reason.empty()) reason = body();
     if (!reason.empty() && ::write(pipe[1], reason.data(), reason.size()) < 0) std::perror("pipe");
-    std::fflush(nullptr);
+    (void)std::fflush(nullptr);
     ::_exit(!reason.empty() ? kSkipped : ::testing::Test::HasFailure() ? 1 : 0);
   }
   ::close(pipe[1]);

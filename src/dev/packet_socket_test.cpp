@@ -55,7 +55,7 @@ wire::EthernetHeader to_linux(bool v6) {
 
 TEST(PacketSocket, datagrams_arrive_with_whole_checksums_and_pings_are_answered) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = make_veth(); !reason.empty()) return reason;
+    if (std::string reason = make_veth(); !reason.empty()) return reason;
     auto device = opened();
     if (!device) return "";
     EXPECT_EQ(device->mac(), kOurMac);
@@ -83,7 +83,7 @@ TEST(PacketSocket, datagrams_arrive_with_whole_checksums_and_pings_are_answered)
 
 TEST(PacketSocket, it_does_not_hear_itself_and_drops_what_is_too_long) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = make_veth(); !reason.empty()) return reason;
+    if (std::string reason = make_veth(); !reason.empty()) return reason;
     auto device = opened();
     if (!device) return "";
     const auto ethernet = to_linux(false);
@@ -227,7 +227,7 @@ std::size_t move_bulk(Device& device, const IpAddress& us) {
 
 TEST(PacketSocket, bulk_from_linux_comes_in_frames_of_the_mtu) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = make_veth(); !reason.empty()) return reason;
+    if (std::string reason = make_veth(); !reason.empty()) return reason;
     auto device = opened();
     if (!device) return "";
     EXPECT_EQ(move_bulk(*device, kUs), 1514u);
@@ -238,7 +238,7 @@ TEST(PacketSocket, bulk_from_linux_comes_in_frames_of_the_mtu) {
 
 TEST(PacketSocket, large_frames_are_kept_when_asked_for) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = make_veth(); !reason.empty()) return reason;
+    if (std::string reason = make_veth(); !reason.empty()) return reason;
     auto device = opened(true);
     if (!device) return "";
     EXPECT_GT(move_bulk(*device, kUs), 10'000u);
@@ -251,7 +251,7 @@ TEST(PacketSocket, large_frames_are_kept_when_asked_for) {
 
 TEST(PacketSocket, whose_address_it_has) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = make_veth(); !reason.empty()) return reason;
+    if (std::string reason = make_veth(); !reason.empty()) return reason;
     PacketOptions options;
     options.station = StationAddress::kInterface;
     const auto same = open_packet_socket("veth1", options);
@@ -266,7 +266,7 @@ TEST(PacketSocket, whose_address_it_has) {
 
 TEST(PacketSocket, errors_say_how_to_mend_it) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = make_veth(); !reason.empty()) return reason;
+    if (std::string reason = make_veth(); !reason.empty()) return reason;
     const auto complaint = [](const std::string& name) {
       const auto device = open_packet_socket(name);
       EXPECT_FALSE(device);

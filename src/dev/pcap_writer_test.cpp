@@ -18,9 +18,11 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
 class PcapWriter : public ::testing::Test {
- protected:
+ public:
   PcapWriter() : path_(::testing::TempDir() + "estab_" + std::to_string(::getpid()) + ".pcapng") {}
   ~PcapWriter() override { std::filesystem::remove(path_); }
+
+ protected:
   std::vector<std::uint8_t> content() const {
     std::ifstream file(path_, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};

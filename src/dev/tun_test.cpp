@@ -40,7 +40,7 @@ std::unique_ptr<Device> configured(const TunOptions& options = {}) {
 
 TEST(Tun, datagrams_of_linux_arrive_and_pings_are_answered) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = no_tun(); !reason.empty()) return reason;
+    if (std::string reason = no_tun(); !reason.empty()) return reason;
     auto device = configured();
     if (!device) return "";
     EXPECT_EQ(device->name(), "tun0");
@@ -66,7 +66,7 @@ TEST(Tun, datagrams_of_linux_arrive_and_pings_are_answered) {
 
 TEST(Tun, a_tap_carries_ethernet) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = no_tun(); !reason.empty()) return reason;
+    if (std::string reason = no_tun(); !reason.empty()) return reason;
     TunOptions options;
     options.link = LinkKind::kEthernet;
     options.mac = MacAddress{{2, 0, 0, 0, 0, 9}};
@@ -96,7 +96,7 @@ TEST(Tun, a_tap_carries_ethernet) {
 
 TEST(Tun, the_receive_limit_is_kept_and_the_rest_stays) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = no_tun(); !reason.empty()) return reason;
+    if (std::string reason = no_tun(); !reason.empty()) return reason;
     auto device = configured();
     if (!device) return "";
     for (int i = 0; i < 10; ++i) EXPECT_TRUE(testing::send_udp(kUs, 9, "x"));
@@ -114,7 +114,7 @@ TEST(Tun, the_receive_limit_is_kept_and_the_rest_stays) {
 
 TEST(Tun, several_queues_share_the_flows) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = no_tun(); !reason.empty()) return reason;
+    if (std::string reason = no_tun(); !reason.empty()) return reason;
     auto queues = open_tun_queues("tun0", 4);
     EXPECT_TRUE(queues) << queues.error();
     if (!queues) return "";
@@ -142,7 +142,7 @@ TEST(Tun, several_queues_share_the_flows) {
 
 TEST(Tun, the_transmit_queue_is_raised) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = no_tun(); !reason.empty()) return reason;
+    if (std::string reason = no_tun(); !reason.empty()) return reason;
     auto device = configured();
     ifreq request{};
     std::strcpy(request.ifr_name, "tun0");
@@ -155,7 +155,7 @@ TEST(Tun, the_transmit_queue_is_raised) {
 
 TEST(Tun, the_mtu_is_set_and_a_raised_one_is_followed) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = no_tun(); !reason.empty()) return reason;
+    if (std::string reason = no_tun(); !reason.empty()) return reason;
     TunOptions options;
     options.mtu = 1400;
     auto device = configured(options);
@@ -177,7 +177,7 @@ TEST(Tun, the_mtu_is_set_and_a_raised_one_is_followed) {
 
 TEST(Tun, a_deleted_or_downed_interface_is_no_crash) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = no_tun(); !reason.empty()) return reason;
+    if (std::string reason = no_tun(); !reason.empty()) return reason;
     auto device = open_tun("tun0");  // never brought up
     EXPECT_TRUE(device) << device.error();
     const OutgoingFrame ping = testing::echo_request(kUs, kLinux, {});
@@ -200,7 +200,7 @@ std::string complaint(const std::string& name, LinkKind link = LinkKind::kIp) {
 
 TEST(Tun, errors_say_how_to_mend_it) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = no_tun(); !reason.empty()) return reason;
+    if (std::string reason = no_tun(); !reason.empty()) return reason;
     auto device = configured();
     EXPECT_THAT(complaint("tun0"), HasSubstr("in use by pid " + std::to_string(::getpid())));
     EXPECT_THAT(complaint("tun0", LinkKind::kEthernet), HasSubstr("exists as a tun"));
@@ -222,7 +222,7 @@ TEST(Tun, errors_say_how_to_mend_it) {
 
 TEST(Tun, a_persistent_device_is_attached_to_whatever_its_queues) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
-    if (const std::string reason = no_tun(); !reason.empty()) return reason;
+    if (std::string reason = no_tun(); !reason.empty()) return reason;
     if (std::system("ip tuntap add dev one mode tun && "
                     "ip tuntap add dev many mode tun multi_queue") != 0) {
       return "no ip command here";

@@ -44,10 +44,10 @@ TEST_F(Answers, a_ping_larger_than_the_mtu_gets_fragments) {
        {std::pair{"192.0.2.1", "10.0.0.2"}, std::pair{"2001:db8::1", "fd00::2"}}) {
     const Octets whole = ping(from, to, 4000);
     const wire::IpPacket packet = wire::parse_ip(whole).value();
-    for (std::uint16_t at = 0; at < packet.payload.size(); at += 1400) {
+    for (std::size_t at = 0; at < packet.payload.size(); at += 1400) {
       wire::IpPacket h = packet;
       h.identification = 77;
-      h.fragment_offset = at;
+      h.fragment_offset = static_cast<std::uint16_t>(at);
       h.more_fragments = at + 1400u < packet.payload.size();
       h.options = {};
       const std::size_t n = std::min<std::size_t>(1400, packet.payload.size() - at);

@@ -109,6 +109,7 @@ SendResult IpLayer::send(const wire::Segment& segment, const SendOptions& option
   if (header.source.is_v4() != destination.is_v4()) return SendResult::kNoRoute;
   Via via;
   via.preferred = options.interface;
+  via.df_stays = options.df_stays;
   via.segment = SegmentName{segment.tuple, segment.seq};
   std::optional<WireOptions> on_wire;
   if (!options.ip_options.empty() && destination.is_v4()) {

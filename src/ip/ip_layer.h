@@ -40,6 +40,8 @@ struct SendOptions {
   // For link-local remotes, whose address says too little (RFC 4007 6): the interface that they are
   // behind, ReceivedSegment::interface. Else the first that has such a network.
   std::optional<InterfaceId> interface {};
+  // DF stays on also where the path is known to take less than min_pmtu (IP_PMTUDISC_DO).
+  bool df_stays = false;
 };
 
 enum class SendResult : std::uint8_t {

@@ -67,6 +67,8 @@ TEST(IpLayerSend, routers_may_fragment_where_the_path_is_below_min_pmtu) {
   EXPECT_EQ(b.ip.confirm_path_mtu(address("192.0.2.1"), 296, b.now), 552u);
   b.ip.send(segment("10.0.0.2", "192.0.2.1", 512), {}, b.now);
   EXPECT_FALSE(b.sent().at(0).ip.dont_fragment);
+  b.ip.send(segment("10.0.0.2", "192.0.2.1", 512), {.df_stays = true}, b.now);  // IP_PMTUDISC_DO
+  EXPECT_TRUE(b.sent().at(0).ip.dont_fragment);
 }
 
 TEST(IpLayerSend, link_local_peers_are_behind_the_interface_they_came_by) {

@@ -40,7 +40,7 @@ SendResult Output::send(wire::IpPacket header, OutgoingFrame frame, const Via& v
   std::size_t mtu = link_mtu(*hop);
   if (hop->interface != InterfaceId::kLoopback) {
     const std::optional<PathMtuCache::Path> path = paths_.find(header.destination, now);
-    if (path && path->may_fragment) header.dont_fragment = false;
+    if (path && path->may_fragment && !via.df_stays) header.dont_fragment = false;
     // Routers of IPv6 fragment nothing, those of IPv4 only without DF.
     if (path && (header.dont_fragment || !header.is_v4())) mtu = std::min(mtu, path->mtu);
   }

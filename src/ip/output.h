@@ -16,6 +16,7 @@ struct Via {
   std::optional<IpAddress> first_hop;    // of a source route; else the destination is looked up
   std::optional<InterfaceId> preferred;  // for link-local destinations: where the question came in
   std::optional<SegmentName> segment;    // whom to tell when the neighbour does not answer
+  bool df_stays = false;                 // SendOptions::df_stays
 };
 
 class Output {

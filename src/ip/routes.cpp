@@ -234,6 +234,7 @@ std::vector<AddressInfo> RouteTable::addresses() const {
   std::sort(ordered.begin(), ordered.end(),
             [](const Address& a, const Address& b) { return a.order < b.order; });
   std::vector<AddressInfo> all;
+  all.reserve(ordered.size());
   for (const Address& a : ordered) all.push_back({a.interface, a.prefix});
   return all;
 }

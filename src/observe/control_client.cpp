@@ -1,6 +1,7 @@
 #include "observe/control_client.h"
 
 #include <dirent.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -79,7 +80,7 @@ void add_children(const std::string& parent, std::string_view prefix, const std:
   if (entries == nullptr) return;
   while (const dirent* entry = ::readdir(entries)) {
     if (std::string_view(entry->d_name).starts_with(prefix) && entry->d_name[0] != '.') {
-      to.push_back(parent + "/" + entry->d_name + below);
+      to.push_back(fmt::format("{}/{}{}", parent, entry->d_name, below));
     }
   }
   ::closedir(entries);

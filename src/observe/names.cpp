@@ -54,21 +54,19 @@ const std::string& Names::host(const IpAddress& address, bool v6) {
   auto [found, is_new] = kept_->hosts.try_emplace({v6, address});
   if (!is_new) return found->second;
   char room[1025] = "";
-  if (v6) {
-    sockaddr_in6 at{};
-    at.sin6_family = AF_INET6;
-    std::memcpy(&at.sin6_addr, address.bytes().data(), 16);
+  const auto look_up = [&](const auto& at) {
     ::getnameinfo(reinterpret_cast<const sockaddr*>(&at), sizeof at, room, sizeof room, nullptr, 0,
                   NI_NAMEREQD);
-    if (room[0] == 0) ::inet_ntop(AF_INET6, &at.sin6_addr, room, sizeof room);
-  } else {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(address.v4_value());
-    ::getnameinfo(reinterpret_cast<const sockaddr*>(&at), sizeof at, room, sizeof room, nullptr, 0,
-                  NI_NAMEREQD);
-    if (room[0] == 0) ::inet_ntop(AF_INET, &at.sin_addr, room, sizeof room);
-  }
+  };
+  sockaddr_in at4{};
+  at4.sin_family = AF_INET;
+  at4.sin_addr.s_addr = htonl(address.v4_value());
+  sockaddr_in6 at6{};
+  at6.sin6_family = AF_INET6;
+  std::memcpy(&at6.sin6_addr, address.bytes().data(), 16);
+  address.is_v4() ? look_up(at4) : look_up(at6);  // a mapped one has IPv4's name
+  if (room[0] == 0 && v6) ::inet_ntop(AF_INET6, &at6.sin6_addr, room, sizeof room);
+  if (room[0] == 0) ::inet_ntop(AF_INET, &at4.sin_addr, room, sizeof room);
   found->second = room;
   return found->second;
 }

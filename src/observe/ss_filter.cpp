@@ -165,7 +165,8 @@ class Parser {
     const Word* word = field_named(name);
     if (word == nullptr) {
       return wrong("expected a test such as sport, dport, src, dst or '(' in the filter, " +
-                   (name.empty() ? std::string("not its end") : "not '" + name + "'"));
+                       (name.empty() ? std::string("not its end") : "not '" + name + "'"),
+                   name.empty() ? 255 : 1);
     }
     FilterTest& test = node->test;
     test.field = word->field;

@@ -1,6 +1,7 @@
 #include "socket/control_directory.h"
 
 #include <dirent.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -55,7 +56,7 @@ tl::expected<std::string, std::string> open_control_directory(const std::string&
            std::getenv("ESTAB_RUNTIME_DIR"), std::getenv("XDG_RUNTIME_DIR"), ::geteuid())) {
     const std::string reason = why_not(directory);
     if (reason.empty()) return directory;
-    reasons += (reasons.empty() ? "" : "; ") + directory + ": " + reason;
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", directory, reason);
   }
   return tl::unexpected("no directory for the control socket (set ESTAB_RUNTIME_DIR to one): " +
                         reasons);

@@ -89,6 +89,70 @@ SAME_AS_LINUX(hops_and_class_of_ipv6) {
   s.set(fd, IPPROTO_IPV6, IPV6_TCLASS, 0x28);
 }
 
+SAME_AS_LINUX(path_mtu_discovery) {
+  for (const int fd : {s.tcp(), s.tcp(0, AF_INET6)}) {
+    for (const int value : {-1, 0, 1, 2, 3, 4, 5, 6, 255}) {
+      s.set(fd, IPPROTO_IP, IP_MTU_DISCOVER, value);
+      s.set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, value);
+    }
+    const int two = 2;
+    for (const socklen_t length : {0u, 1u, 2u, 4u}) {
+      s.rec("v4", s.c.setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &two, length));
+      s.get(fd, IPPROTO_IP, IP_MTU_DISCOVER);
+      s.rec("v6", s.c.setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &two, length));
+    }
+  }
+}
+
+SAME_AS_LINUX(path_mtu_discovery_is_inherited) {
+  const int listener = s.listener();
+  s.set(listener, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+  s.set(listener, IPPROTO_IP, IP_FREEBIND, 1);
+  s.connected_to(listener);
+  const int accepted = s.accepted(listener);
+  s.get(accepted, IPPROTO_IP, IP_MTU_DISCOVER);
+  s.get(accepted, IPPROTO_IP, IP_FREEBIND);
+}
+
+SAME_AS_LINUX(mtu_of_the_path) {
+  const int none = s.tcp(0, AF_INET6);
+  const auto ends = s.pair();
+  for (const int fd : {none, ends.listener, ends.client, ends.server}) {
+    s.get(fd, IPPROTO_IP, IP_MTU);
+    const int value = 1400;
+    s.rec("set", s.c.setsockopt(fd, IPPROTO_IP, IP_MTU, &value, sizeof(value)));
+  }
+  s.get(none, IPPROTO_IPV6, IPV6_MTU);
+  const int refused = s.tcp();
+  const sockaddr_in nobody = free_port(s);
+  s.rec("connect", s.c.connect(refused, any(nobody), sizeof(nobody)));
+  s.get(refused, IPPROTO_IP, IP_MTU);
+}
+
+SAME_AS_LINUX(binding_to_what_is_not_ours) {
+  sockaddr_in foreign = loopback();
+  foreign.sin_addr.s_addr = htonl(0xc0000201);  // 192.0.2.1
+  sockaddr_in6 foreign6{};
+  foreign6.sin6_family = AF_INET6;
+  foreign6.sin6_addr.s6_addr[0] = 0x20;
+  foreign6.sin6_addr.s6_addr[1] = 0x01;
+  foreign6.sin6_addr.s6_addr[2] = 0x0d;
+  foreign6.sin6_addr.s6_addr[3] = 0xb8;
+  const int value = 7;
+  for (const socklen_t length : {0u, 1u, 4u}) {
+    const int fd = s.tcp();
+    s.rec("set", s.c.setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &value, length));
+    s.get(fd, IPPROTO_IP, IP_FREEBIND);
+    s.rec("bind", s.c.bind(fd, any(foreign), sizeof(foreign)));
+    s.rec("listen", s.c.listen(fd, 8));
+    const int six = s.tcp(0, AF_INET6);
+    s.rec("set", s.c.setsockopt(six, IPPROTO_IPV6, IPV6_FREEBIND, &value, length));
+    s.get(six, IPPROTO_IP, IP_FREEBIND);
+    s.get(six, IPPROTO_IPV6, IPV6_FREEBIND);
+    s.rec("bind", s.c.bind(six, any(foreign6), sizeof(foreign6)));
+  }
+}
+
 SAME_AS_LINUX(lengths_of_values) {
   const int fd = s.tcp();
   const int value = 1;

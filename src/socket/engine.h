@@ -78,6 +78,7 @@ class Engine : private Driven {
     Readiness readiness = 0;
     Endpoint local, remote;
     std::size_t readable = 0, unacked = 0, unsent = 0;
+    std::size_t queued_cost = 0, send_buffer = 0;  // in SO_SNDBUF's measure; 0: no connection
     bool at_mark = false;
   };
   Result<Look> look(SocketId id) const;

@@ -31,6 +31,7 @@ Result<void> Engine::bind_entry(Entry& entry, const Endpoint& local) {
   options.reuse_address = entry.options.reuse_address;
   options.reuse_port = entry.options.reuse_port;
   options.v6_only = entry.options.v6_only;
+  options.free_bind = entry.options.free_bind;
   auto binding = stack_->bind(local, options);
   if (!binding) return tl::unexpected(binding.error());
   entry.binding = *binding;

@@ -63,6 +63,8 @@ Result<Engine::Look> Engine::look(SocketId id) const {
   look.readable = connection->readable_bytes();
   look.unacked = connection->unacked_bytes();
   look.unsent = connection->unsent_bytes();
+  look.queued_cost = connection->queued_cost();
+  look.send_buffer = connection->send_buffer();
   look.at_mark = connection->at_mark();
   return look;
 }

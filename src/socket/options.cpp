@@ -21,6 +21,10 @@ bool within(const std::optional<int>& value, int low, int high) {
   return !value || (*value >= low && *value <= high);
 }
 
+bool knows(int mtu_discovery) {
+  return mtu_discovery >= 0 && mtu_discovery <= static_cast<int>(tcp::PathMtuDiscovery::Omit);
+}
+
 }  // namespace
 
 // The ranges of tcp(7) and ip(7), as do_tcp_setsockopt() enforces them.
@@ -34,6 +38,7 @@ Result<void> check(const SocketOptions& o) {
       o.defer_accept >= Duration::zero() &&
       (o.max_segment == 0 || (o.max_segment >= kSmallestMss && o.max_segment <= kLargestMss)) &&
       o.tos >= 0 && o.tos <= 255 && o.ttl >= 0 && o.ttl <= 255 && o.ip_options.size() <= 40 &&
+      knows(o.mtu_discovery_v4) && knows(o.mtu_discovery_v6) &&
       wire::ip_options_are_sound(o.ip_options) && o.linger_time >= Duration::zero();
   if (!fits) return fail(EINVAL);
   if (o.congestion != "reno") return fail(ENOENT);
@@ -61,11 +66,16 @@ tcp::Settings settings_of(const SocketOptions& o, const Tuning& tuning) {
     return std::min(wanted, static_cast<std::size_t>(largest));
   };
   if (o.receive_buffer != 0) s.receive_buffer = bounded(o.receive_buffer, tuning.tcp_rmem_max);
-  if (o.send_buffer != 0) s.send_buffer = bounded(o.send_buffer, tuning.tcp_wmem_max);
+  if (o.send_buffer != 0) {  // doubled for what a queued byte costs besides itself, as in Linux
+    s.send_buffer = 2 * bounded(o.send_buffer, tuning.tcp_wmem_max);
+    s.send_buffer_fixed = true;
+  }
   // More than the buffer holds would never come.
   s.receive_low_water = std::clamp<std::size_t>(o.receive_low_water, 1, s.receive_buffer);
   if (o.not_sent_low_water != 0) s.not_sent_low_water = o.not_sent_low_water;
   s.ip_options = o.ip_options;
+  s.mtu_discovery_v4 = static_cast<tcp::PathMtuDiscovery>(o.mtu_discovery_v4);
+  s.mtu_discovery_v6 = static_cast<tcp::PathMtuDiscovery>(o.mtu_discovery_v6);
   return s;
 }
 

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 // A server of callbacks on a stack with a thread; what it does with a connection is the test's.
 class PoolTest : public testing::Test {
- protected:
+ public:
   PoolTest() {
     listener = *Listener::open(net.right(), endpoint("80"), {.nonblocking = true});
     (void)listener.on_ready(kReadable, [this](Readiness) {
@@ -247,6 +247,7 @@ TEST_F(PoolTest, many_threads_share_few_connections) {
   ConnectionPool pool(net.left(), options);
   std::atomic<int> good = 0;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
       for (int round = 0; round < 25; ++round) {

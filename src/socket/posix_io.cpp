@@ -30,6 +30,7 @@ unsigned our_flags(int flags) {
   if ((flags & MSG_DONTWAIT) != 0) ours |= estab::kDontWait;
   if ((flags & MSG_OOB) != 0) ours |= estab::kOutOfBand;
   if ((flags & MSG_MORE) != 0) ours |= estab::kMore;
+  if ((flags & MSG_EOR) != 0) ours |= estab::kEndOfRecord;
   if ((flags & MSG_TRUNC) != 0) ours |= estab::kDiscard;
   return ours;
 }
@@ -58,7 +59,8 @@ ssize_t send_pieces(const SocketRef& socket, Pieces pieces, unsigned flags) {
     const bool last = i + 1 >= pieces.size();
     if (piece.iov_len == 0 && !(last && done == 0)) continue;
     const Bytes bytes{static_cast<const std::uint8_t*>(piece.iov_base), piece.iov_len};
-    const auto sent = socket->send(socket.id(), bytes, last ? flags : flags | estab::kMore);
+    const unsigned inner = (flags | estab::kMore) & ~unsigned{estab::kEndOfRecord};
+    const auto sent = socket->send(socket.id(), bytes, last ? flags : inner);
     if (!sent) return done > 0 ? static_cast<ssize_t>(done) : give(sent);
     done += *sent;
     if (*sent < piece.iov_len) break;

@@ -1,16 +1,14 @@
-// getsockopt and setsockopt, by the rules of Linux's sk_setsockopt(), do_tcp_setsockopt() and
-// do_ip_setsockopt(): what is checked, in which order, and what is rounded.
+// getsockopt and setsockopt, by the rules of Linux's sk_setsockopt() and do_tcp_setsockopt(): what is
+// checked, in which order, and what is rounded.
+#include "socket/posix_options.h"
+
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/time.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
-#include <optional>
-#include <variant>
 
 #include "estab/posix.h"
 #include "socket/posix_table.h"
@@ -22,20 +20,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-using Change = std::function<void(SocketOptions&)>;
-// What an option's new value does; an error; or nothing: there is no such option.
-using Setting = std::optional<Result<Change>>;
-
 // --- set
 // ----------------------------------------------------------------------------------------------
-
-template <class T>
-std::optional<T> read_value(const void* value, socklen_t length) {
-  if (length < sizeof(T)) return std::nullopt;
-  T out;
-  std::memcpy(&out, value, sizeof(T));
-  return out;
-}
 
 Result<Change> set_linger(const void* value, socklen_t length) {
   const auto wanted = read_value<linger>(value, length);
@@ -60,10 +46,6 @@ Result<Change> set_timeout(Duration SocketOptions::*option, const void* value, s
               std::chrono::microseconds(wanted->tv_usec);
   }
   return [option, timeout](SocketOptions& o) { o.*option = timeout; };
-}
-
-Change set_flag(bool SocketOptions::*option, int value) {
-  return [option, on = value != 0](SocketOptions& o) { o.*option = on; };
 }
 
 Setting set_socket_level(int name, const void* value, socklen_t length) {
@@ -163,49 +145,8 @@ Setting set_tcp_level(int name, const void* value, socklen_t length) {
   }
 }
 
-Result<Change> set_tos(int wanted) {  // the two ECN bits are the protocol's own
-  return [wanted](SocketOptions& o) { o.tos = wanted & 0xfc; };
-}
-
-Result<Change> set_hops(int wanted, int smallest) {
-  if (wanted != -1 && (wanted < smallest || wanted > 255)) return fail(EINVAL);
-  return [wanted](SocketOptions& o) { o.ttl = wanted == -1 ? 0 : wanted; };
-}
-
-Setting set_ip_level(int name, const void* value, socklen_t length) {
-  if (name == IP_OPTIONS) {
-    if (length > 40) return fail(EINVAL);
-    const auto* bytes = static_cast<const std::uint8_t*>(value);
-    return [options = std::vector<std::uint8_t>(bytes, bytes + length)](SocketOptions& o) {
-      o.ip_options = options;
-    };
-  }
-  if (name != IP_TOS && name != IP_TTL) return std::nullopt;
-  int number = 0;
-  if (const auto whole = read_value<int>(value, length)) {
-    number = *whole;
-  } else if (length >= 1) {
-    number = *static_cast<const std::uint8_t*>(value);
-  }
-  if (name == IP_TOS) return set_tos(number);
-  if (length < 1) return fail(EINVAL);
-  return set_hops(number, 1);
-}
-
-Setting set_ipv6_level(int name, const void* value, socklen_t length) {
-  if (name != IPV6_V6ONLY && name != IPV6_TCLASS && name != IPV6_UNICAST_HOPS) return std::nullopt;
-  const auto number = read_value<int>(value, length);
-  if (!number) return fail(EINVAL);
-  if (name == IPV6_V6ONLY) return set_flag(&SocketOptions::v6_only, *number);
-  if (name == IPV6_UNICAST_HOPS) return set_hops(*number, 0);
-  if (*number < -1 || *number > 255) return fail(EINVAL);
-  return set_tos(std::max(*number, 0));
-}
-
 // --- get
 // ----------------------------------------------------------------------------------------------
-
-using Value = std::variant<int, linger, timeval, std::string, std::vector<std::uint8_t>>;
 
 int shown_buffer(std::size_t wanted, std::int64_t default_value, std::int64_t largest) {
   const std::int64_t size =
@@ -223,19 +164,13 @@ timeval shown_time(Duration d) {
 
 int whole_seconds(Duration d) { return static_cast<int>(d / seconds(1)); }
 
-struct Asked {  // what a getter may look at
-  Engine& engine;
-  SocketId id;
-  SocketOptions options;
-  Engine::Look look;
-  Tuning tuning;
-};
-
 int buffer_of(const Asked& a, int name) {
   const SocketOptions& o = a.options;
-  return name == SO_RCVBUF
-             ? shown_buffer(o.receive_buffer, a.tuning.tcp_rmem_default, a.tuning.tcp_rmem_max)
-             : shown_buffer(o.send_buffer, a.tuning.tcp_wmem_default, a.tuning.tcp_wmem_max);
+  if (name == SO_RCVBUF) {
+    return shown_buffer(o.receive_buffer, a.tuning.tcp_rmem_default, a.tuning.tcp_rmem_max);
+  }
+  if (a.look.send_buffer != 0) return static_cast<int>(a.look.send_buffer);  // as it has grown
+  return shown_buffer(o.send_buffer, a.tuning.tcp_wmem_default, a.tuning.tcp_wmem_max);
 }
 
 // SO_MEMINFO: struct sock_diag's nine numbers, in its order.
@@ -245,13 +180,13 @@ std::vector<std::uint8_t> memory_of(const Asked& a) {
   numbers[SK_MEMINFO_RCVBUF] = static_cast<std::uint32_t>(buffer_of(a, SO_RCVBUF));
   numbers[SK_MEMINFO_WMEM_ALLOC] = static_cast<std::uint32_t>(a.look.unacked - a.look.unsent);
   numbers[SK_MEMINFO_SNDBUF] = static_cast<std::uint32_t>(buffer_of(a, SO_SNDBUF));
-  numbers[SK_MEMINFO_WMEM_QUEUED] = static_cast<std::uint32_t>(a.look.unacked);
+  numbers[SK_MEMINFO_WMEM_QUEUED] = static_cast<std::uint32_t>(a.look.queued_cost);
   std::vector<std::uint8_t> bytes(sizeof(numbers));
   std::memcpy(bytes.data(), numbers.data(), sizeof(numbers));
   return bytes;
 }
 
-std::optional<Value> get_socket_level(const Asked& a, int name) {
+Getting get_socket_level(const Asked& a, int name) {
   const SocketOptions& o = a.options;
   switch (name) {
     case SO_REUSEADDR:
@@ -308,7 +243,7 @@ std::vector<std::uint8_t> tcp_info_of(const Asked& a) {
   return bytes;
 }
 
-std::optional<Value> get_tcp_level(const Asked& a, int name) {
+Getting get_tcp_level(const Asked& a, int name) {
   const SocketOptions& o = a.options;
   const Tuning& t = a.tuning;
   switch (name) {
@@ -344,34 +279,6 @@ std::optional<Value> get_tcp_level(const Asked& a, int name) {
       return std::vector<std::uint8_t>{};  // Reno has nothing of its own to tell, as in Linux
     case TCP_INQ:
       return o.tell_readable ? 1 : 0;
-    default:
-      return std::nullopt;
-  }
-}
-
-std::optional<Value> get_ip_level(const Asked& a, int name) {
-  switch (name) {
-    case IP_TOS:
-      return a.options.tos;
-    case IP_TTL: {
-      const auto standard = static_cast<int>(a.tuning.ip_default_ttl);
-      return a.options.ttl != 0 ? a.options.ttl : standard;
-    }
-    case IP_OPTIONS:
-      return a.options.ip_options;
-    default:
-      return std::nullopt;
-  }
-}
-
-std::optional<Value> get_ipv6_level(const Asked& a, int name) {
-  switch (name) {
-    case IPV6_V6ONLY:
-      return a.options.v6_only ? 1 : 0;
-    case IPV6_TCLASS:
-      return a.options.tos;
-    case IPV6_UNICAST_HOPS:
-      return get_ip_level(a, IP_TTL);
     default:
       return std::nullopt;
   }
@@ -448,7 +355,7 @@ extern "C" int estab_getsockopt(int fd, int level, int name, void* value, sockle
   const auto tuning = socket->with_stack([](estab::stack::Stack& s) { return s.tuning(); });
   if (!look || !options || !tuning) return refuse(EBADF);
   const Asked asked{*socket.engine(), socket.id(), *options, *look, *tuning};
-  std::optional<Value> found;
+  Getting found;
   if (level == SOL_SOCKET) found = get_socket_level(asked, name);
   if (level == IPPROTO_TCP) found = get_tcp_level(asked, name);
   if (level == IPPROTO_IP) found = get_ip_level(asked, name);
@@ -457,5 +364,6 @@ extern "C" int estab_getsockopt(int fd, int level, int name, void* value, sockle
     const bool known_level = level == SOL_SOCKET || level == IPPROTO_TCP || level == IPPROTO_IP;
     return refuse(known_level || look->family == Family::v6 ? ENOPROTOOPT : EOPNOTSUPP);
   }
-  return give(std::move(*found), level, value, length);
+  if (!*found) return answer(*found);
+  return give(std::move(**found), level, value, length);
 }

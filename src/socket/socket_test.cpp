@@ -154,9 +154,9 @@ TEST_F(SocketTest, a_user_timeout_has_limits) {
 
 TEST_F(SocketTest, descriptors_run_out) {
   ASSERT_TRUE(net.left().set_tuning("max_descriptors", "8"));
-  std::vector<Listener> open;
-  for (int i = 0; i < 8; ++i) {
-    open.push_back(*Listener::open(net.left(), {IpAddress::any_v4(), Port{}}));
+  std::vector<Listener> open(8);
+  for (Listener& one : open) {
+    one = *Listener::open(net.left(), {IpAddress::any_v4(), Port{}});
   }
   const auto one_more = Listener::open(net.left(), {IpAddress::any_v4(), Port{}});
   EXPECT_EQ(one_more.error().value(), EMFILE);

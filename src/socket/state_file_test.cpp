@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 class StateFileTest : public testing::Test {
- protected:
+ public:
   StateFileTest() {
     std::string pattern = testing::TempDir() + "estab-state-XXXXXX";
     directory = ::mkdtemp(pattern.data());

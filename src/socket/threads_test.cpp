@@ -91,9 +91,11 @@ TEST(Threads, many_clients_at_once) {
   ThreadedPair net;
   Listener listener = *Listener::open(net.right(), endpoint("7"));
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) threads.emplace_back([&] { echo(listener); });
   std::atomic<int> good = 0;
   std::vector<std::thread> clients;
+  clients.reserve(4);
   for (int i = 0; i < 4; ++i) {
     clients.emplace_back([&, i] {
       for (int round = 0; round < 10; ++round) {
@@ -117,6 +119,7 @@ TEST(Threads, the_role_of_driver_is_handed_on) {
   std::thread server([&] { echo(listener); });
   std::atomic<int> good = 0;
   std::vector<std::thread> clients;
+  clients.reserve(3);
   for (int i = 0; i < 3; ++i) {
     clients.emplace_back([&] {
       for (int round = 0; round < 5; ++round) {
@@ -274,7 +277,7 @@ TEST(Threads, timeouts) {
 // --- the POSIX face -----------------------------------------------------------------------------
 
 class PosixThreads : public testing::Test {
- protected:
+ public:
   PosixThreads() : left(posix_stack(net.left())), right(posix_stack(net.right())) {}
   ~PosixThreads() override {
     estab_stack_close(left);
@@ -348,8 +351,8 @@ TEST_F(PosixThreads, descriptors_are_reused_from_the_lowest) {
 
 TEST_F(PosixThreads, max_descriptors_is_EMFILE) {
   ASSERT_EQ(estab_stack_tune(left, "max_descriptors", "8"), 0);
-  std::vector<int> open;
-  for (int i = 0; i < 8; ++i) open.push_back(socket_on(left));
+  std::vector<int> open(8);
+  for (int& one : open) one = socket_on(left);
   estab_use_stack_in_thread(left);
   EXPECT_EQ(estab_socket(AF_INET, SOCK_STREAM, 0), -1);
   EXPECT_EQ(errno, EMFILE);

@@ -27,6 +27,9 @@ Result<std::size_t> Engine::send_once(Entry& entry, Bytes bytes, unsigned flags)
   const bool urgent = (flags & kOutOfBand) != 0;
   auto sent = stack_->send(entry.connection, bytes, urgent, (flags & kMore) != 0, now());
   if (!sent && sent.error().value() == ENOTCONN) return fail(EPIPE);
+  if (sent && *sent == bytes.size() && (flags & kEndOfRecord) != 0) {
+    stack_->end_record(entry.connection);
+  }
   return sent;
 }
 

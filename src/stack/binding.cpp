@@ -17,7 +17,8 @@ Holder Stack::Impl::holder_of(const Binding& binding) const {
 }
 
 Result<BindingId> Stack::Impl::bind(const Endpoint& local, const BindOptions& options) {
-  if (!local.address.is_any() && !ip_.is_local(local.address)) return fail(EADDRNOTAVAIL);
+  const bool foreign = !local.address.is_any() && !ip_.is_local(local.address);
+  if (foreign && !(options.free_bind && local.address.is_unicast())) return fail(EADDRNOTAVAIL);
   Binding b{.local = local, .options = options, .listener = {}};
   if (local.port.value == 0) {
     const auto port =

@@ -111,6 +111,11 @@ void Stack::Impl::push_out(ConnectionId id, Instant now) {
   settle(*entry, now);
 }
 
+void Stack::Impl::end_record(ConnectionId id) {
+  ConnectionEntry* entry = connections_.get(id);
+  if (entry != nullptr) entry->connection.end_record();
+}
+
 const tcp::Connection* Stack::Impl::connection(ConnectionId id) const {
   const ConnectionEntry* entry = connections_.get(id);
   return entry != nullptr ? &entry->connection : nullptr;

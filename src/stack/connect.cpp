@@ -79,7 +79,7 @@ Result<IpAddress> Stack::Impl::source_for(const Binding* binding, const IpAddres
     }
     if (!local.is_any()) {
       if (!ip_.has_route(remote) && !ip_.is_local(remote)) return fail(ENETUNREACH);
-      if (!ip_.is_local(local)) return fail(EADDRNOTAVAIL);
+      if (!ip_.is_local(local)) return fail(ENETUNREACH);  // IP_FREEBIND; or it was taken away
       return local;
     }
   }

@@ -125,6 +125,25 @@ TEST(Connect, wrong_arguments_have_linux_s_errors) {
   EXPECT_EQ(b->bind({ip4(77), {80}}, {}).error().value(), EADDRNOTAVAIL);
 }
 
+TEST(Connect, an_address_that_is_not_ours_is_bound_but_not_spoken_for) {  // IP_FREEBIND
+  Bench b;
+  for (const char* not_one : {"224.0.0.1", "255.255.255.255", "ff02::1"}) {
+    const auto refused = b->bind({*IpAddress::parse(not_one), {80}}, {.free_bind = true});
+    EXPECT_EQ(refused.error().value(), EADDRNOTAVAIL) << not_one;
+  }
+  const auto foreign = b->bind({ip4(77), {80}}, {.free_bind = true});
+  ASSERT_TRUE(foreign);
+  EXPECT_EQ(error_of(b->connect(*foreign, kServer, {}, b.now)), ENETUNREACH);
+  // Somebody listens there when the address comes.
+  ASSERT_TRUE(b->listen(*foreign, {}, {}, b.now));
+  Peer p{b, {{ip4(9), {5000}}, {ip4(77), {80}}}};
+  p.send(kSyn);
+  p.expect_nothing();
+  ASSERT_TRUE(b->ip().add_address(b->ip().interfaces().back().id, *Prefix::parse("10.0.0.77/24")));
+  p.send(kSyn);
+  EXPECT_EQ(p.expect().flags, kSyn | kAck);
+}
+
 TEST(Connect, the_very_tuple_lives) {
   Bench b;
   const auto binding = b->bind({ip4(1), {7000}}, {.reuse_address = true});

@@ -43,11 +43,14 @@ void Stack::Impl::after_transmit(ConnectionEntry& entry, Instant now) {
 
 void Stack::Impl::drain(ConnectionEntry& entry, Instant now) {
   tcp::Connection& c = entry.connection;
+  const tcp::Settings& settings = c.settings();
+  const ip::SendOptions with{.ip_options = settings.ip_options,
+                             .df_stays = settings.mtu_discovery_v4 == tcp::PathMtuDiscovery::Do};
   bool no_route = false;
   bool too_big = false;
   WireSeq seq;
   for (const wire::Segment& s : out_segments_) {
-    const ip::SendResult result = emit(s, c.settings().ip_options, now);
+    const ip::SendResult result = emit(s, with, now);
     if (result == ip::SendResult::kNoRoute) {
       no_route = true;
       seq = s.seq;

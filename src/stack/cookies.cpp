@@ -17,7 +17,7 @@ void Stack::Impl::answer_with_cookie(Listener& listener, const wire::Segment& sy
   wire::Segment s =
       cookies_.seal(tcp::make_syn_record(syn, with, c), listener.settings, arrival.name, now);
   if (listener.settings.ttl == 0) s.ttl = static_cast<std::uint8_t>(tuning_.ip_default_ttl);
-  (void)emit(s, arrival.source_route, now);
+  (void)emit(s, {.ip_options = arrival.source_route}, now);
 }
 
 // False: it is nobody's. Asked only while a cookie can be out, so that at other times a stranger's

@@ -75,6 +75,7 @@ void Stack::Impl::icmp_to_syn(std::uint32_t index, const ip::IcmpError& error, I
 void Stack::Impl::on_path_mtu(const IpAddress& destination, std::size_t mtu, Instant now) {
   connections_.for_each([&](ConnectionId, ConnectionEntry& entry) {
     if (!entry.attached || entry.connection.tuple().remote.address != destination) return;
+    if (!entry.connection.settings().heeds_path_mtu(destination.is_v4())) return;
     tcp::Context c = context(now);
     entry.connection.on_path_mtu(mtu, c);
     settle(entry, now);

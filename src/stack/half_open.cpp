@@ -168,7 +168,7 @@ void Stack::Impl::send_syn_ack(std::uint32_t index, bool again, Instant now) {
   if (again) counters_.add(Counter::TcpExtTCPSynRetrans);
   wire::Segment s = tcp::make_syn_ack(entry.record, settings, now);
   if (settings.ttl == 0) s.ttl = static_cast<std::uint8_t>(tuning_.ip_default_ttl);
-  (void)emit(s, route_of(index), now);
+  (void)emit(s, {.ip_options = route_of(index)}, now);
 }
 
 void Stack::Impl::to_syn(std::uint32_t index, const wire::Segment& segment, const Arrival&,

@@ -80,6 +80,7 @@ class Stack::Impl {
   int take_error(ConnectionId id);
   Result<void> set_settings(ConnectionId id, const tcp::Settings& settings, Instant now);
   void push_out(ConnectionId id, Instant now);
+  void end_record(ConnectionId id);
   const tcp::Connection* connection(ConnectionId id) const;
   tcp::Readiness readiness(ConnectionId id) const;
   tcp::Readiness readiness(ListenerId id) const;
@@ -149,7 +150,7 @@ class Stack::Impl {
                    Instant now);
   void to_nobody(const wire::Segment& segment, Instant now);
   bool may_reset(const IpAddress& remote, Instant now);
-  ip::SendResult emit(const wire::Segment& segment, Bytes ip_options, Instant now);
+  ip::SendResult emit(const wire::Segment& segment, const ip::SendOptions& options, Instant now);
   // Sends and logs what a call into the core has appended, under this name.
   void drain(std::uint64_t id, Bytes ip_options, Instant now);
 

@@ -68,8 +68,8 @@ TEST(Limits, tcp_mem_refuses_new_work_and_old_work_goes_on) {
   ASSERT_TRUE(n.a.set_tuning("tcp_mem", "65536"));
   const ListenerId l = listen_on(n.b, at80, n.now);
   const ListenerId mine = listen_on(n.a, at80, n.now);
-  std::vector<ConnectionId> clients;
-  for (int i = 0; i < 3; ++i) clients.push_back(*n.a.connect({}, {ip4(2), {80}}, {}, n.now));
+  std::vector<ConnectionId> clients(3);
+  for (ConnectionId& c : clients) c = *n.a.connect({}, {ip4(2), {80}}, {}, n.now);
   n.run();
   const std::vector<std::uint8_t> bytes(80000, 'x');
   n.lose = [](const wire::Segment& s) { return !s.payload.empty(); };

@@ -125,9 +125,9 @@ TEST(Listen, v6_only_leaves_ipv4_out) {
 
 TEST(Listen, reuse_port_spreads_peers_over_the_group_and_stays_with_each) {
   Bench b;
-  std::vector<ListenerId> group;
-  for (int i = 0; i < 4; ++i) {
-    group.push_back(listen_on(*b.stack, at80, b.now, {}, {.reuse_port = true, .owner = 7}));
+  std::vector<ListenerId> group(4);
+  for (ListenerId& one : group) {
+    one = listen_on(*b.stack, at80, b.now, {}, {.reuse_port = true, .owner = 7});
   }
   EXPECT_FALSE(b->bind(at80, {.reuse_port = true, .owner = 8}));
   EXPECT_FALSE(b->bind(at80, {.owner = 7}));

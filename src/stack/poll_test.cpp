@@ -209,6 +209,37 @@ TEST(Icmp, a_new_path_mtu_is_told_to_every_connection_of_that_destination) {
   }
 }
 
+TEST(Icmp, a_connection_without_path_mtu_discovery_hears_nothing_of_it) {  // IP_PMTUDISC_DONT
+  Bench b;
+  tcp::Settings settings;
+  settings.mtu_discovery_v4 = tcp::PathMtuDiscovery::Dont;
+  const ListenerId without = listen_on(*b.stack, {ip4(1), {81}}, b.now, {}, {true}, settings);
+  const ListenerId with = listen_on(*b.stack, at80, b.now);
+  Peer p = peer_of(b, 81);
+  Peer q = peer_of(b, 80);
+  p.connect();
+  q.connect();
+  const ConnectionId deaf = b->accept(without, b.now)->connection;
+  const ConnectionId hears = b->accept(with, b.now)->connection;
+  const std::vector<std::uint8_t> bytes(1460, 'x');
+  const auto send = [&](ConnectionId id) {
+    EXPECT_TRUE(b->send(id, bytes, false, false, b.now));
+    b.run();
+    return b.take().at(0);
+  };
+  const wire::Segment sent = send(deaf);
+  EXPECT_EQ(sent.payload.size(), 1460u);
+  b.device.in.push_back(icmp_about(sent, 3, 4, 1000));
+  b.run();
+  EXPECT_EQ(b->ip().mtu_for(ip4(9), b.now), 1500u);
+  EXPECT_EQ(b.count(Counter::EstabPmtuIgnored), 1u);
+  b.device.in.push_back(icmp_about(send(hears), 3, 4, 1000));
+  b.run();
+  b.take();
+  EXPECT_EQ(b->ip().mtu_for(ip4(9), b.now), 1000u);
+  EXPECT_EQ(send(deaf).payload.size(), 1460u);  // nor of what another one has learned
+}
+
 // (b): when R1 is reached, the IP layer is told to doubt the route.
 // proves: MUST-20
 TEST(Poll, MUST_20_at_r1_the_next_hop_has_to_prove_itself) {

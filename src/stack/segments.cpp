@@ -122,13 +122,14 @@ bool Stack::Impl::may_reset(const IpAddress& remote, Instant now) {
   return !defended(Defence::ResetRate);
 }
 
-ip::SendResult Stack::Impl::emit(const wire::Segment& segment, Bytes ip_options, Instant now) {
+ip::SendResult Stack::Impl::emit(const wire::Segment& segment, const ip::SendOptions& options,
+                                 Instant now) {
   if (quiet(now)) return ip::SendResult::kSent;
-  return ip_.send(segment, {ip_options}, now);
+  return ip_.send(segment, options, now);
 }
 
 void Stack::Impl::drain(std::uint64_t id, Bytes ip_options, Instant now) {
-  for (const wire::Segment& s : out_segments_) (void)emit(s, ip_options, now);
+  for (const wire::Segment& s : out_segments_) (void)emit(s, {.ip_options = ip_options}, now);
   out_segments_.clear();
   for (LifecycleEvent& e : out_events_) {
     if (e.connection == 0) e.connection = id;

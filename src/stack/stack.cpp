@@ -62,6 +62,7 @@ Result<void> Stack::set_settings(ConnectionId id, const tcp::Settings& settings,
   return impl_->set_settings(id, settings, now);
 }
 void Stack::push_out(ConnectionId id, Instant now) { impl_->push_out(id, now); }
+void Stack::end_record(ConnectionId id) { impl_->end_record(id); }
 const tcp::Connection* Stack::connection(ConnectionId id) const { return impl_->connection(id); }
 tcp::Readiness Stack::readiness(ConnectionId id) const { return impl_->readiness(id); }
 tcp::Readiness Stack::readiness(ListenerId id) const { return impl_->readiness(id); }

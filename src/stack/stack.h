@@ -57,6 +57,7 @@ struct BindOptions {
   bool reuse_address = false;  // SO_REUSEADDR
   bool reuse_port = false;     // SO_REUSEPORT
   bool v6_only = false;        // IPV6_V6ONLY: :: does not mean 0.0.0.0 too
+  bool free_bind = false;      // IP_FREEBIND: an address that is not ours, or not yet
   std::uint64_t owner = 0;     // user's mark (uid): REUSEPORT groups are of one owner
 };
 
@@ -144,6 +145,7 @@ class Stack {
   int take_error(ConnectionId id);
   Result<void> set_settings(ConnectionId id, const tcp::Settings& settings, Instant now);
   void push_out(ConnectionId id, Instant now);  // what Nagle or a cork holds back
+  void end_record(ConnectionId id);             // MSG_EOR: what send() took last ends a record
   // A look; nullptr when the handle is dead. Valid until the next call.
   const tcp::Connection* connection(ConnectionId id) const;
   tcp::Readiness readiness(ConnectionId id) const;

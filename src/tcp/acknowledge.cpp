@@ -74,6 +74,7 @@ void Connection::become_established(const wire::Segment& segment, Context& conte
   const std::int64_t window = repeated ? effective_mss() : initial_window(context.tuning);
   congestion_.start(settings_.congestion, window);
   acknowledge(segment, context);
+  send_accounting_.grow(sender(context.tuning));  // for the initial window
   small_seq_ = snd_una_;
   last_data_sent_ = last_data_received_ = context.now;
   restart_keep_alive(context);
@@ -89,6 +90,7 @@ void Connection::acknowledge(const wire::Segment& segment, Context& context) {
   const SeqNum una_before = snd_una_;
   const std::int64_t flight_before = in_flight();
   last_ack_received_ = context.now;
+  was_acked_ = true;
   // MSG_MORE holds for the call alone: when an ACK asks what may go, Nagle decides.
   if (more_hint_ && !settings_.cork) {
     more_hint_ = false;
@@ -159,6 +161,7 @@ void Connection::advance_una(const wire::Segment& segment, SeqNum ack, Context& 
   sample_rtt(segment, ack, context);
   snd_una_ = ack;
   send_queue_.acknowledge(ack);
+  send_accounting_.acknowledge(ack);
   if (send_queue_.empty() || ack - progress_una_ >= effective_mss()) {
     progress_una_ = ack;
     progress_at_ = context.now;

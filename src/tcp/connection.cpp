@@ -18,6 +18,7 @@ void Connection::start(std::uint64_t id, const FourTuple& tuple, const Settings&
   state_since_ = context.now;
   iss_ = snd_una_ = snd_nxt_ = snd_up_ = SeqNum::first(iss);
   send_queue_.start(iss_ + 1);
+  send_accounting_.start(iss_ + 1, settings.send_buffer, settings.send_buffer_fixed);
   recovery_point_ = high_rxt_ = lost_edge_ = small_seq_ = tail_seq_ = usage_end_ = iss_;
   ts_offset_ = ts_offset;
   our_mss_ = mss_for_mtu(path.our_mtu, tuple.local.address.is_v4());
@@ -130,6 +131,7 @@ void Connection::enter_state(Context& context) {
     case State::TimeWait:
       stop_timers();
       send_queue_.clear();
+      send_accounting_.clear();
       receive_queue_.forget_pieces();
       state_at_ = context.now + time_wait_length(context.tuning);  // MUST-13
       break;
@@ -144,6 +146,7 @@ void Connection::enter_state(Context& context) {
       stop_timers();
       syn_due_ = ack_due_ = false;
       send_queue_.clear();
+      send_accounting_.clear();
       receive_queue_.forget_pieces();
       scoreboard_.clear();
       snd_nxt_ = snd_una_;
@@ -215,10 +218,8 @@ Readiness Connection::readiness() const {
   const bool open_for_send = state_ == State::Established || state_ == State::CloseWait;
   if (fin_queued_ || ended) {
     r |= kWritable;  // a write would not wait: it fails with EPIPE
-  } else if (open_for_send && unsent_bytes() < settings_.not_sent_low_water) {
-    // Linux's rule: a third of the buffer free, so that a writer wakes for more than a byte.
-    const std::size_t used = send_queue_.size();
-    if (used < settings_.send_buffer && settings_.send_buffer - used >= used / 2) r |= kWritable;
+  } else if (open_for_send && send_accounting_.writable(snd_nxt_, settings_.not_sent_low_water)) {
+    r |= kWritable;
   }
   return r;
 }

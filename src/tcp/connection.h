@@ -24,6 +24,7 @@
 #include "tcp/record.h"
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
+#include "tcp/send_accounting.h"
 #include "tcp/send_limits.h"
 #include "tcp/send_queue.h"
 #include "tcp/settings.h"
@@ -97,6 +98,8 @@ class Connection {
   // byte taken is the urgent one (RFC 9293 3.8.5, RFC 6093). `more`: MSG_MORE.
   Result<std::size_t> send(Bytes bytes, bool urgent, bool more, Context& context);
   Result<std::size_t> send(const Slice& bytes, bool more, Context& context);  // no copy
+  // MSG_EOR: no segment, sent again or not, holds bytes from both sides of where the queue ends now.
+  void end_record() { send_accounting_.end_record(); }
   // Move bytes to `to`; 0 is end of stream. EAGAIN none there, ENOTCONN, or the pending error
   // (cleared). `peek` leaves them in the queue. Stops at the urgent mark.
   Result<Readout> receive(MutableBytes to, bool peek, Context& context);
@@ -141,6 +144,8 @@ class Connection {
   std::size_t readable_bytes() const;  // SIOCINQ
   std::size_t unacked_bytes() const;   // SIOCOUTQ
   std::size_t unsent_bytes() const;    // SIOCOUTQNSD
+  std::size_t queued_cost() const { return send_accounting_.cost(); }   // SO_MEMINFO's wmem_queued
+  std::size_t send_buffer() const { return send_accounting_.bound(); }  // SO_SNDBUF
   // The two peers of a closing connection hold nothing more: the driver may keep time_wait() in its
   // place and delete this (TIME-WAIT; FIN-WAIT-2 of an orphan).
   bool compactable() const;
@@ -166,8 +171,7 @@ class Connection {
   void end(Event event, Rule rule, int error, Context& context);
   void enter_state(Context& context);
   void start_closing(Context& context);
-  std::size_t room_to_queue();
-  bool bounded_by_unsent() const { return settings_.not_sent_low_water < settings_.send_buffer; }
+  SendAccounting::Sender sender(const Tuning& tuning) const;
   template <class Append>
   std::size_t fill_queue(std::size_t size, bool more, Context& context, Append&& append);
   void begin_progress(const Context& context);
@@ -220,6 +224,7 @@ class Connection {
   bool send_one(Context& context);        // the next new segment; false: nothing may go
   bool retransmit_one(Context& context);  // the next hole; false: none is left, or no room
   bool may_send_part(std::int64_t length, std::int64_t available, Context& context);
+  std::int64_t segment_length(SeqNum from, std::int64_t available) const;
   void send_range(SeqNum seq, std::int64_t length, bool fin, bool again, Context& context);
   void send_syn(Context& context);
   void send_ack(Context& context);
@@ -289,6 +294,7 @@ class Connection {
   bool more_hint_ = false;         // MSG_MORE: until the next ACK
   bool pushed_ = true;             // the last SEND had the PUSH flag: no MSG_MORE
   bool wants_room_ = false;        // send() took less than it was given
+  bool was_acked_ = false;         // an ACK came since the last transmit()
   bool push_now_ = false;          // what is held back goes with the next transmit()
   bool held_long_enough_ = false;  // a corked segment's time is over
   bool remote_given_ = false;      // OPEN named the remote socket
@@ -306,6 +312,7 @@ class Connection {
   int error_ = 0, soft_error_ = 0;
 
   SendQueue send_queue_;
+  SendAccounting send_accounting_;  // of what send_queue_ holds
   ReceiveQueue receive_queue_;
   Scoreboard scoreboard_;
   RttEstimator rtt_;
@@ -322,7 +329,6 @@ class Connection {
   bool timing_ = false;
   SeqNum small_seq_;  // end of the last small segment (Nagle, Minshall's way)
 
-  SeqNum chunk_begin_;                // room_to_queue()
   SeqNum tail_seq_, tail_probe_end_;  // where the last new segment begins; snd_nxt at the probe
   bool tail_probing_ = false, tail_probe_is_new_ = false;
   std::int64_t tail_probe_flight_ = 0;  // in flight at the probe

@@ -88,6 +88,7 @@ TEST(Connection, small_buffers_and_zero_windows) {
   tcp::Settings tiny;
   tiny.receive_buffer = 2304;
   tiny.send_buffer = 4608;
+  tiny.send_buffer_fixed = true;
   w.open(tiny, tiny);
   std::string out = pattern(50000, 9), got;
   std::size_t sent = 0;

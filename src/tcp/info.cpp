@@ -69,7 +69,7 @@ Info Connection::info(const Tuning& tuning, Instant now) const {
   i.total_retrans = total_retrans_;
   i.dsack_dups = dsack_dups_;
   i.rcv_ooopack = rcv_ooopack_;
-  i.send_buffer = settings_.send_buffer;
+  i.send_buffer = send_accounting_.bound();
   i.receive_buffer = settings_.receive_buffer;
   i.memory = memory();
   return i;

@@ -63,7 +63,8 @@ bool Connection::on_error(const PathError& error, Context& context) {
   }
   if (error.kind == PathError::Kind::TooBig) {
     const bool v4 = tuple_.local.address.is_v4();
-    if (!v4 && error.mtu < 1280) {  // RFC 8201 4: must discard it
+    if (!settings_.heeds_path_mtu(v4) ||
+        (!v4 && error.mtu < 1280)) {  // RFC 8201 4: must discard it
       context.counters.add(Counter::EstabPmtuIgnored);
       return false;
     }

@@ -71,7 +71,9 @@ Expected from_the_ack(const Case& c, const Known& k) {
     if (s == State::Closing && covers_all) return {State::TimeWait, Answer::None};
     if (s == State::LastAck && covers_all) return {State::Closed, Answer::None};
   }
-  if (s == State::TimeWait) return {s, c.text > 0 || fin ? Answer::Ack : Answer::None};
+  if (s == State::TimeWait) {  // an ACK where the FIN ended is all that needs no answer
+    return {s, c.text > 0 || fin || c.offset != 0 ? Answer::Ack : Answer::None};
+  }
   if (s == State::CloseWait || s == State::Closing || s == State::LastAck) {
     return {s, Answer::None};  // nothing more can come after the peer's FIN
   }

@@ -229,7 +229,7 @@ TEST(Recovery, three_duplicates_repair_at_once) {  // RFC 5681 3.2, RFC 6582
   EXPECT_EQ(c.c.info(c.world.tuning, c.world.now).ca_state, 0);
 }
 
-wire::TcpOptions sack(std::vector<std::pair<std::uint32_t, std::uint32_t>> blocks) {
+wire::TcpOptions sack(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& blocks) {
   wire::TcpOptions o;
   for (auto [b, e] : blocks) o.sack[o.sack_count++] = {WireSeq{b}, WireSeq{e}};
   return o;
@@ -278,6 +278,29 @@ TEST(PathMtu, a_believed_message_shrinks_the_segments) {  // RFC 1191
   ASSERT_FALSE(out.empty());
   EXPECT_EQ(out.front().payload.size(), 960u);
   EXPECT_EQ(out.front().seq.value, kUna);
+}
+
+TEST(PathMtu, IP_MTU_DISCOVER_says_who_heeds_messages_and_sets_df) {
+  using D = tcp::PathMtuDiscovery;
+  for (const D how : {D::Dont, D::Want, D::Do, D::Probe, D::Interface, D::Omit}) {
+    OneEnd c;
+    c.establish({.mss = 1460});
+    tcp::Settings settings = c.c.settings();
+    settings.mtu_discovery_v4 = how;
+    auto cx = c.world.context();
+    c.c.set_settings(settings, cx);
+    ASSERT_TRUE(c.send(std::string(1000, 'x')));
+    const auto out = c.take();
+    ASSERT_FALSE(out.empty());
+    EXPECT_EQ(out.front().dont_fragment, how == D::Want || how == D::Do);
+    const tcp::PathError e{.kind = tcp::PathError::Kind::TooBig, .seq = WireSeq{kUna}, .mtu = 900};
+    const bool heeds = how == D::Want || how == D::Do || how == D::Probe;
+    EXPECT_EQ(c.c.on_error(e, cx), heeds);
+    EXPECT_EQ(c.c.info(c.world.tuning, c.world.now).snd_mss, heeds ? 860u : 1460u);
+    EXPECT_EQ(settings.heeds_path_mtu(true), heeds);
+    settings.mtu_discovery_v6 = how;  // routers of IPv6 fragment nothing
+    EXPECT_EQ(settings.heeds_path_mtu(false), how != D::Interface && how != D::Omit);
+  }
 }
 
 TEST(PathMtu, a_black_hole_is_found_without_icmp) {  // RFC 4821's idea

@@ -12,6 +12,9 @@ namespace estab::tcp {
 
 enum class Algorithm : std::uint8_t { Reno };  // TCP_CONGESTION; CUBIC and others join here
 
+// IP_MTU_DISCOVER and IPV6_MTU_DISCOVER, with Linux's numbers (IP_PMTUDISC_).
+enum class PathMtuDiscovery : std::uint8_t { Dont, Want, Do, Probe, Interface, Omit };
+
 struct Settings {
   bool no_delay = false;    // TCP_NODELAY: Nagle off (RFC 9293 3.7.4, MUST-17)
   bool cork = false;        // TCP_CORK: hold partial segments, 200 ms at most
@@ -32,10 +35,25 @@ struct Settings {
   std::optional<Duration> fin_wait_2;     // TCP_LINGER2; negative: do not wait
   std::optional<Duration> time_wait;      // 2 MSL for this one
   std::size_t receive_buffer = 131072;    // SO_RCVBUF, bytes of payload
-  std::size_t send_buffer = 87380;        // SO_SNDBUF, bytes of payload
+  std::size_t send_buffer = 16384;        // SO_SNDBUF, in send_accounting.h's measure ...
+  bool send_buffer_fixed = false;         // ... which the application chose: it does not grow
   std::size_t receive_low_water = 1;      // SO_RCVLOWAT
   std::size_t not_sent_low_water = 0xffffffff;  // TCP_NOTSENT_LOWAT
   std::vector<std::uint8_t> ip_options;         // IPv4 source route (MUST-51, MUST-52)
+  PathMtuDiscovery mtu_discovery_v4 = PathMtuDiscovery::Want;
+  PathMtuDiscovery mtu_discovery_v6 = PathMtuDiscovery::Want;
+
+  // In IPv4: the segments are sent with DF. Linux, for TCP: IP_PMTUDISC_PROBE sends without.
+  bool dont_fragment() const {
+    return mtu_discovery_v4 == PathMtuDiscovery::Want || mtu_discovery_v4 == PathMtuDiscovery::Do;
+  }
+  // ICMP's word on the path's MTU is taken. IPv4's routers fragment what has no DF; IPv6's never do,
+  // so that IPV6_PMTUDISC_DONT hears them as well, as in Linux.
+  bool heeds_path_mtu(bool v4) const {
+    const PathMtuDiscovery how = v4 ? mtu_discovery_v4 : mtu_discovery_v6;
+    return how != PathMtuDiscovery::Interface && how != PathMtuDiscovery::Omit &&
+           !(v4 && how == PathMtuDiscovery::Dont);
+  }
 };
 
 // The stack's defaults for a new socket.

@@ -35,7 +35,7 @@ void Connection::probe_tail(Context& context) {
   if (phase_ != Phase::Open || in_flight() == 0 || snd_wnd_ == 0 || window < 0) return;
   tail_probe_flight_ = in_flight();
   const auto unsent = static_cast<std::int64_t>(unsent_bytes());
-  const std::int64_t fresh = std::min(unsent, effective_mss());
+  const std::int64_t fresh = segment_length(snd_nxt_, unsent);
   tail_probe_is_new_ = fresh > 0 && window >= fresh;
   if (tail_probe_is_new_) {
     send_range(snd_nxt_, fresh, false, false, context);

@@ -176,9 +176,10 @@ TEST(SendLimits, the_peer_s_window_and_the_time_in_flight) {
 TEST(SendLimits, a_small_buffer) {
   Sacked c;
   c.settings.send_buffer = 2000;
+  c.settings.send_buffer_fixed = true;
   c.c = Connection{};
-  c.establish_with({.mss = 1000});
-  ASSERT_TRUE(c.send(std::string(5000, 'x')));
+  c.establish_with({.mss = 1000}, 10000);  // chunks of 5000, ten segments of congestion window
+  ASSERT_TRUE(c.send(std::string(6000, 'x')));
   c.run(50ms);
   EXPECT_EQ(c.c.info(c.world.tuning, c.world.now).limited_by_buffer, 50ms);
 }

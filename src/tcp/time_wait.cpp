@@ -129,9 +129,12 @@ V in_fin_wait_2(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, Seq
   return V::Drop;
 }
 
+// "The only thing that can arrive in this state is a retransmission of the remote FIN": what is in
+// the window is not from the peer that sent that FIN, or its idea of the numbers is another one than
+// ours. It is answered, except an ACK just where the FIN ended, which agrees with us.
 V in_time_wait(TimeWait& r, const FourTuple& tuple, const wire::Segment& s, Context& context) {
-  if (s.length() == 0) return V::Drop;              // a bare ACK in the window
-  log(Rule::L11_OldSegment, r, tuple, s, context);  // data after the peer's FIN
+  if (s.length() == 0 && s.seq.value == r.rcv_nxt) return V::Drop;
+  log(Rule::L11_OldSegment, r, tuple, s, context);
   acknowledge(r, tuple, context);
   return V::Drop;
 }

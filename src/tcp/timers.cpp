@@ -153,7 +153,7 @@ void Connection::probe_window(Context& context) {
   const SeqNum seq = again ? snd_una_ : snd_nxt_;
   const std::int64_t available = send_queue_.end() - seq;
   const std::int64_t window = std::max<std::int64_t>(snd_una_ + snd_wnd_ - seq, 1);
-  const std::int64_t length = std::min({window, available, effective_mss()});
+  const std::int64_t length = std::min(window, segment_length(seq, available));
   send_range(seq, length, available == 0, again, context);
   timing_ = false;
   retransmit_at_ = context.now + backed_off(context);

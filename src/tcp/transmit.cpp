@@ -1,6 +1,7 @@
 // What to send, and when: RFC 9293 3.7.4 (Nagle), 3.8.6 (windows, silly-window avoidance),
 // RFC 5681 (congestion window), in one loop that the driver starts after each batch of input.
 #include <algorithm>
+#include <utility>
 
 #include "tcp/connection.h"
 #include "tcp/isn.h"
@@ -27,6 +28,10 @@ void Connection::transmit(Context& context) {
     while (retransmit_one(context)) {
     }
     send_new(context);
+    send_accounting_.sent(snd_nxt_);
+    if (std::exchange(was_acked_, false)) {
+      if (send_accounting_.make_room(wants_room_, sender(context.tuning))) wants_room_ = false;
+    }
     if (in_flight() > 0 && persist_at_ == kNever) arm_retransmit(context);
     arm_persist(context);
   }
@@ -61,9 +66,10 @@ SendLimits::Kind Connection::limited_by() const {
   if (send_queue_.empty() || !can_send_data()) return SendLimits::Kind::Idle;
   const auto unsent = static_cast<std::int64_t>(unsent_bytes());
   const std::int64_t window = snd_una_ + snd_wnd_ - snd_nxt_;
-  if (unsent > 0 && window < std::min(unsent, effective_mss())) return SendLimits::Kind::Window;
   const bool path_full = in_flight() + effective_mss() > congestion_.cwnd();
-  if (unsent == 0 && wants_room_ && !path_full) return SendLimits::Kind::Buffer;
+  if (path_full) return SendLimits::Kind::Path;
+  if (unsent > 0 && window < std::min(unsent, effective_mss())) return SendLimits::Kind::Window;
+  if (unsent == 0 && wants_room_) return SendLimits::Kind::Buffer;
   return SendLimits::Kind::Path;
 }
 
@@ -98,7 +104,7 @@ bool Connection::retransmit_one(Context& context) {
   // SHLD-16: only what lies within the window; a closed one is probed by its timer.
   const std::int64_t window = snd_una_ + snd_wnd_ - hole->begin;
   if (window <= 0) return false;
-  const std::int64_t length = std::min({hole->length(), mss, window});
+  const std::int64_t length = std::min(segment_length(hole->begin, hole->length()), window);
   context.counters.add(phase_ == Phase::Loss ? Counter::TcpExtTCPSlowStartRetrans
                                              : Counter::TcpExtTCPFastRetrans);
   const bool fin = fin_sent_ && hole->begin + length == fin_seq() + 1;
@@ -117,10 +123,14 @@ bool Connection::send_one(Context& context) {
   const std::int64_t window = snd_una_ + snd_wnd_ - snd_nxt_;  // may be negative (MUST-34)
   if (window <= 0) return false;
   const std::int64_t flying = pipe();
-  if (flying > 0 && flying + std::min(mss, available) > congestion_.cwnd()) return false;
-  const std::int64_t length = std::min({mss, available, window});
+  const std::int64_t wanted = segment_length(snd_nxt_, available);
+  if (flying > 0 && flying + wanted > congestion_.cwnd()) return false;
+  const std::int64_t length = std::min(wanted, window);
   const bool fin = fin_pending && length == available && window > length;
-  if (!fin && length < mss && !may_send_part(length, available, context)) return false;
+  const bool whole_record = length == wanted && wanted < available;
+  if (!fin && length < mss && !whole_record && !may_send_part(length, available, context)) {
+    return false;
+  }
   if (length == 0 && !fin) return false;
   send_range(snd_nxt_, length, fin, false, context);
   if (length < mss) small_seq_ = snd_nxt_;
@@ -150,6 +160,12 @@ bool Connection::may_send_part(std::int64_t length, std::int64_t available, Cont
   return in_flight() == 0 || small_seq_ <= snd_una_;
 }
 
+// How much of the `available` bytes at `from` one segment takes.
+std::int64_t Connection::segment_length(SeqNum from, std::int64_t available) const {
+  const std::int64_t most = std::min(available, effective_mss());
+  return send_accounting_.cut(from, from + most) - from;
+}
+
 // Sends [seq, seq + length) and perhaps the FIN behind it.
 void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool again,
                             Context& context) {
@@ -158,6 +174,9 @@ void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool agai
   const SeqNum end = seq + length;
   // MUST-61: the last that we have, unless its SEND said that more follows.
   if (length > 0 && end == send_queue_.end() && pushed_) flags |= kPsh;
+  // Each chunk ends so, too, as Linux's super-segments do.
+  const bool held = more_hint_ || settings_.cork;
+  if (length > 0 && !held && send_accounting_.ends_chunk(seq, end)) flags |= kPsh;
   wire::Segment s = blank(flags, seq, context);
   if (length > 0) s.payload = send_queue_.at(seq, length);
   if (urgent_pending_ && snd_up_ > seq) {  // MUST-30
@@ -236,6 +255,7 @@ wire::Segment Connection::blank(wire::Flags flags, SeqNum seq, Context& context)
   wire::Segment s =
       make_segment(tuple_, flags, seq.wire(), acks ? rcv_nxt_.wire() : WireSeq{}, context.tuning);
   s.tos = settings_.tos;  // MUST-48, SHLD-22: as it is now
+  s.dont_fragment = settings_.dont_fragment();
   if (settings_.ttl != 0) s.ttl = settings_.ttl;
   if (acks && (flags & kSyn) == 0) s.window = offer_window(context);
   if (ts_ok_) {

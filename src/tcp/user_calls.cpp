@@ -34,22 +34,38 @@ bool takes_data(State s) {
 // Queues what there is room for, by append(from, count); how much that was.
 template <class Append>
 std::size_t Connection::fill_queue(std::size_t size, bool more, Context& context, Append&& append) {
+  const std::size_t goal = SendAccounting::chunk_goal(effective_mss(), max_snd_wnd_);
   std::size_t n = 0;
   while (n < size) {
-    const std::size_t part = std::min(room_to_queue(), size - n);
+    const std::size_t room = send_accounting_.room(goal, snd_nxt_, settings_.not_sent_low_water);
+    const std::size_t part = std::min(room, size - n);
     if (part == 0) break;
     if (send_queue_.empty()) begin_progress(context);
     append(n, part);
+    send_accounting_.append(part, goal, snd_nxt_);
     n += part;
     more_hint_ = more && n == size;
     pushed_ = !more;
-    // What leaves makes room below TCP_NOTSENT_LOWAT.
-    if (n < size && bounded_by_unsent()) transmit(context);
+    // What leaves of a full chunk makes room in it, and below TCP_NOTSENT_LOWAT.
+    if (n < size) transmit(context);
   }
   wants_room_ = n < size;
   if (n > 0 && n < size) pushed_ = true;  // the rest is another SEND's
   if (n > 0 && !more_hint_ && !settings_.cork) hold_until_ = kNever;
   return n;
+}
+
+SendAccounting::Sender Connection::sender(const Tuning& tuning) const {
+  SendAccounting::Sender s;
+  s.nxt = snd_nxt_;
+  s.in_flight = in_flight();
+  s.cwnd = congestion_.cwnd();
+  s.mss = effective_mss();
+  s.peer_mss = peer_mss_;
+  s.reordering = reordering_;
+  s.low_water = settings_.not_sent_low_water;
+  s.largest_bound = static_cast<std::size_t>(tuning.tcp_wmem_max);
+  return s;
 }
 
 Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Context& context) {
@@ -70,24 +86,6 @@ Result<std::size_t> Connection::send(Bytes bytes, bool urgent, bool more, Contex
     snd_up_ = send_queue_.end();
   }
   return n;
-}
-
-// How much more may be queued now. Under TCP_NOTSENT_LOWAT it goes by chunks, as Linux's does: one
-// that has been begun is filled, a new one begins only while less than the mark is unsent.
-std::size_t Connection::room_to_queue() {
-  const std::size_t used = send_queue_.size();
-  const std::size_t room = settings_.send_buffer > used ? settings_.send_buffer - used : 0;
-  if (!bounded_by_unsent()) return room;
-  constexpr std::int64_t kLargest = 65000;
-  const std::int64_t mss = effective_mss();
-  const std::int64_t half_window = std::max<std::int64_t>(max_snd_wnd_ / 2, mss);
-  const auto chunk = static_cast<std::size_t>(std::min(kLargest, half_window) / mss * mss);
-  const std::int64_t begun = send_queue_.end() - std::max(chunk_begin_, snd_nxt_);
-  const auto filled = static_cast<std::size_t>(std::max<std::int64_t>(begun, 0));
-  if (filled > 0 && filled < chunk) return std::min(room, chunk - filled);
-  if (unsent_bytes() >= settings_.not_sent_low_water) return 0;
-  chunk_begin_ = send_queue_.end();
-  return std::min(room, chunk);
 }
 
 Result<std::size_t> Connection::send(const Slice& bytes, bool more, Context& context) {
@@ -175,6 +173,7 @@ void Connection::set_settings(const Settings& settings, Context& context) {
   const bool released =
       (settings_.cork && !settings.cork) || (!settings_.no_delay && settings.no_delay);
   settings_ = settings;
+  if (settings_.send_buffer_fixed) send_accounting_.fix_bound(settings_.send_buffer);
   if (settings_.quick_ack.value_or(false) && delayed_ack_at_ != kNever) ack_due_ = true;
   if (released) {
     hold_until_ = kNever;

@@ -167,6 +167,6 @@ int main() {
   for (std::string line; std::getline(std::cin, line);) {
     estab::stack::obey(line, host);
     std::puts(".");
-    std::fflush(stdout);
+    (void)std::fflush(stdout);
   }
 }

@@ -7,10 +7,11 @@ import sys
 import tempfile
 
 ESTAB = os.environ.get("ESTAB", "")
-VERBS = ["serve", "connect", "ss", "tuning", "counters", "diagram", "ladder"]
+VERBS = ["serve", "connect", "ss", "netstat", "tuning", "counters", "diagram", "ladder"]
 WRONG = [
     [], ["fly"], ["--flag"],
-    ["ss", "state", "sleeping"], ["ss", "sport", "=", ":nosuch"], ["ss", "--nosuch"], ["ss", "(dst"],
+    ["ss", "--source", "sun"], ["ss", "--sort", "colour"], ["ss", "--group-by", "colour"], ["ss", "-K"],
+    ["netstat", "--nosuch"], ["netstat", "--source", "sun"],
     ["serve"], ["serve", "--http"], ["serve", "--echo", "0"], ["serve", "--echo=70000"],
     ["serve", "--echo", "--address", "10.0.0.1"], ["serve", "--echo", "--address", "10.0.0.1/33"],
     ["serve", "--echo", "--faults", "loss=half"], ["serve", "--echo", "--tune", "time_wait"],
@@ -31,8 +32,12 @@ FAILS = [
     ["serve", "--echo", "--device", "pigeon:home", "--address", "10.0.0.1/24"],
     ["serve", "--echo", "--device", "packet:nosuch0", "--address", "10.0.0.1/24"],
 ]
+AS_SS = [  # ss's own exit status
+    (["ss", "state", "sleeping"], 255), (["ss", "sport", "=", ":nosuch"], 1), (["ss", "--nosuch"], 255), (["ss", "(dst"], 255),
+    (["ss", "-f", "pigeon"], 255), (["ss", "-A", "pigeon"], 255), (["ss", "-N", "nosuchnamespace"], 1),
+]
 FINE = [
-    ["ss"], ["ss", "-s"], ["ss", "-tanoipemH"], ["tuning"], ["tuning", "--default"],
+    ["ss"], ["ss", "-s"], ["ss", "-tan", "--json"], ["ss", "-tan", "--group-by", "state,port"], ["netstat", "-an"], ["netstat", "-st"], ["ss", "-tanoipemH"], ["tuning"], ["tuning", "--default"],
     ["tuning", "--json", "net.ipv4.tcp_fin_timeout"], ["counters", "--list"], ["diagram"],
     ["diagram", "--rows"], ["diagram", "--matrix"], ["diagram", "--format", "svg"], ["--version"],
 ]
@@ -68,6 +73,8 @@ def main():
                 failures.append(f"estab --help does not list {verb}")
         for words in WRONG:
             expect(words, 2)
+        for words, code in AS_SS:
+            expect(words, code)
         for words in FAILS:
             expect(words, 1)
         for words in FINE:

@@ -13,13 +13,13 @@
 namespace {
 
 [[noreturn]] void die(const std::string& why) {
-  std::fprintf(stderr, "queue_of_ours: %s\n", why.c_str());
+  (void)std::fprintf(stderr, "queue_of_ours: %s\n", why.c_str());
   std::exit(1);
 }
 
 void say(const char* text) {
-  std::puts(text);
-  std::fflush(stdout);
+  (void)std::puts(text);
+  (void)std::fflush(stdout);
 }
 
 void wait_for_end_of_input() {

@@ -93,7 +93,7 @@ STORY(Rules, L11_old_segments_do_not_hold_it) {
   InTimeWait s(log);
   for (int i = 0; i < 10; ++i) {
     s.run(1s);
-    s.peer.send(kAck);  // a bare ACK in the window: nothing
+    s.peer.send(kAck);  // a bare ACK at RCV.NXT: nothing
     s.peer.expect_nothing();
   }
   const auto answered = [&](stack::Peer from, wire::Flags flags, std::uint32_t at,
@@ -106,12 +106,13 @@ STORY(Rules, L11_old_segments_do_not_hold_it) {
   };
   answered(s.peer, kAck, s.peer.seq - 300, 100);     // old data
   answered(s.peer, kAck, s.peer.seq - 2, 1);         // a keep-alive probe
+  answered(s.peer, kAck, s.peer.seq + 1, 0);         // an ACK inside the window
   answered(s.peer, kAck, s.peer.seq + 200000, 100);  // beyond the window
   s.run(5s);
   s.peer.seq = 1000;
   s.peer.send(kSyn | kAck);
   EXPECT_EQ(s.take().size(), 1u);
-  s.run(60s - 10s - 20s - 1s);
+  s.run(60s - 10s - 25s - 1s);
   EXPECT_EQ(s.in(State::TimeWait), 1u);
   s.run(1s + kTick);
   s.expect_nothing_left();  // 60 s after it began, whatever was said

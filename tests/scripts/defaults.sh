@@ -2,7 +2,7 @@
 # What these scripts take for granted, so that they say the same wherever they run. estab drill
 # understands it; with packetdrill itself it is executed (in a network namespace of its own).
 sysctl -q net.ipv4.tcp_rmem="4096 131072 6291456"
-sysctl -q net.ipv4.tcp_wmem="4096 87380 4194304"
+sysctl -q net.ipv4.tcp_wmem="4096 16384 4194304"
 sysctl -q net.ipv4.tcp_timestamps=1
 sysctl -q net.ipv4.tcp_window_scaling=1
 sysctl -q net.ipv4.tcp_sack=1

@@ -163,7 +163,7 @@ class SessionTest : public ::testing::Test {
   std::string answer(const std::string& wire, const Policy& policy = {}) {
     Session session(*site_, policy);
     session.take(wire);
-    const std::string out = drained(session);
+    std::string out = drained(session);
     finished_ = session.finished();
     return out;
   }

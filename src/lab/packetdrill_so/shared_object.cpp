@@ -244,7 +244,7 @@ extern "C" __attribute__((visibility("default"))) void packetdrill_interface_ini
   const auto read = SessionFlags::parse(flags != nullptr ? flags : "");
   auto made = read ? Session::create(*read) : tl::unexpected(read.error());
   if (!made) {  // there is no way to say it to packetdrill
-    std::fprintf(stderr, "libestab-packetdrill: --so_flags: %s\n", made.error().c_str());
+    (void)std::fprintf(stderr, "libestab-packetdrill: --so_flags: %s\n", made.error().c_str());
     std::exit(2);
   }
   *interface = {made->release(),   do_free,       do_socket,       do_bind,         do_listen,
