@@ -60,8 +60,9 @@ def check(world, findings):
     files are out of sight in this mount namespace."""
     subprocess.run("mount -t tmpfs none /etc/sysctl.d", shell=True, check=True)
     remedies = [r for f in findings for r in f["now"] + f["for_good"] if "command" in r]
-    order = ["shows", "sets", "keeps", "ends"]
-    remedies.sort(key=lambda r: (order.index(r["effect"]), r.get("name") != "connections"))
+    order = ["shows", "connections", "sets", "keeps", "ends"]  # what is set may end them as well
+    remedies.sort(key=lambda r: order.index(
+        "connections" if r.get("name") == "connections" else r["effect"]))
     for remedy in remedies:
         wrong = did(world, remedy)
         if wrong:

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <map>
 
 #include "observe/doctor/gather.h"
 #include "observe/linux/counters.h"
@@ -40,6 +41,13 @@ std::set<IpAddress> dead_neighbours() {
     if (parsed && flags == 0) dead.insert(*parsed);
   }
   return dead;
+}
+
+// Owners that BPF names have the number that the first process namespace gives them: in another one
+// it is somebody else's, or nobody's.
+bool is_called(std::uint32_t pid, const std::string& command) {
+  const auto comm = read_proc_file("/proc/" + std::to_string(pid) + "/comm");
+  return comm && !comm->empty() && comm->substr(0, comm->size() - 1) == command;
 }
 
 class LinuxLooker final : public Looker {
@@ -111,28 +119,29 @@ class LinuxLooker final : public Looker {
   }
 
   void add_processes(std::vector<std::string>& not_seen) {
+    std::map<std::uint32_t, std::string> commands;
+    for (const Connection& c : census_.after) {
+      for (const Owner& owner : c.owners) commands.emplace(owner.pid, owner.command);
+    }
     std::size_t unknown = 0;
-    for (const std::uint32_t pid : pids_) {
-      Process process{pid, "", 0, 0, 0};
-      for (const Connection& c : census_.after) {
-        for (const Owner& owner : c.owners) {
-          if (owner.pid == pid) process.command = owner.command;
-        }
-        if (!process.command.empty()) break;
-      }
+    for (const auto& [pid, command] : commands) {
+      Process process{pid, command, 0, 0, 0};
       const auto limits = descriptor_limits(pid);
       const auto used = descriptors_of(pid);
-      if (limits) {
+      const bool known = limits && used && is_called(pid, command);
+      if (known) {
         process.limit = limits->soft;
         process.hard_limit = limits->hard;
+        process.descriptors = *used;
       }
-      process.descriptors = used.value_or(0);
-      unknown += limits && used ? 0 : 1;
+      unknown += known ? 0 : 1;
       census_.processes.push_back(std::move(process));
     }
     if (unknown > 0) {
-      not_seen.push_back("The descriptors of " + std::to_string(unknown) +
-                         " processes: they are other users' (root sees them), or have ended.");
+      not_seen.push_back(
+          "The descriptors of " + std::to_string(unknown) +
+          " processes: they are other users' (root sees them), live in another process "
+          "namespace, or have ended.");
     }
   }
 

@@ -21,6 +21,10 @@ bool frequent(const Census& census, const Evidence& evidence, std::int64_t n) {
 // its process's, a client's those of whoever still has connections to that server.
 Rows suspects(const Census& census, const Evidence& evidence, bool unread) {
   Rows rows;
+  std::map<Endpoint, const Connection*> held;  // one for each remote end
+  for (const Connection& c : census.after) {
+    if (!c.owners.empty()) held.emplace(c.remote, &c);
+  }
   for (const Connection* c : evidence.vanished()) {
     if (c->state != State::Established && c->state != State::CloseWait) continue;
     if (unread && c->receive_queue == 0) continue;
@@ -28,12 +32,7 @@ Rows suspects(const Census& census, const Evidence& evidence, bool unread) {
       rows.push_back(listener);
       continue;
     }
-    for (const Connection& other : census.after) {
-      if (other.remote == c->remote && !other.owners.empty()) {
-        rows.push_back(&other);
-        break;
-      }
-    }
+    if (const auto other = held.find(c->remote); other != held.end()) rows.push_back(other->second);
   }
   return rows;
 }
