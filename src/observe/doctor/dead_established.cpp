@@ -114,9 +114,8 @@ void dead_established(const Evidence& evidence, Findings& out) {
     const Duration heard = info != nullptr ? ms(info->last_ack_recv) : census.between;
     const bool closed =
         c->timer.kind == tcp::TimerKind::Persist || (info != nullptr && info->snd_wnd == 0);
-    if (closed && evidence.age(*c) >= census.thresholds.old &&
-        census.between + (info != nullptr ? ms(info->last_data_sent) : Duration{0}) >=
-            census.thresholds.old) {
+    if (closed &&
+        std::max(evidence.window_closed_for(*c), census.between) >= census.thresholds.old) {
       window.push_back(c);
     } else if (!closed && c->timer.kind == tcp::TimerKind::Retransmit && c->timer.retries >= 3 &&
                heard >= census.thresholds.old) {

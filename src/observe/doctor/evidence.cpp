@@ -56,6 +56,16 @@ Duration Evidence::age(const Connection& c) const {
   return std::max(known, stayed(c) ? census_.between : Duration{0});
 }
 
+Duration Evidence::window_closed_for(const Connection& c) const {
+  const auto* info = info_of(c);
+  if (info == nullptr) return age(c);
+  const std::int64_t pauses = (std::int64_t{1} << std::min<int>(info->backoff, 10)) - 1;
+  const Duration probing = std::chrono::microseconds(info->rto) * pauses;
+  // A stack's probes carry a byte, so there the last data is the last probe.
+  if (census_.source == Source::Stack) return probing;
+  return std::max<Duration>(probing, std::chrono::milliseconds(info->last_data_sent));
+}
+
 bool Evidence::nothing_acknowledged(const Connection& c) const {
   const Connection* then = earlier(c);
   if (then == nullptr) return false;

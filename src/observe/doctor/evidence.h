@@ -24,6 +24,8 @@ class Evidence {
   bool stayed(const Connection& c) const;  // in this state at both looks
   // In this state for at least so long: what is known, or what the two looks prove.
   Duration age(const Connection& c) const;
+  // How long the peer's window has been closed, about: the probes' pauses double.
+  Duration window_closed_for(const Connection& c) const;
   // Not a byte was acknowledged, nor arrived, between the looks.
   bool nothing_acknowledged(const Connection& c) const;
   bool nothing_received(const Connection& c) const;

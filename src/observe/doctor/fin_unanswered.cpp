@@ -1,6 +1,8 @@
 // 6. FIN-WAIT-1, CLOSING, LAST-ACK that stay: our FIN, or the data before it, is not acknowledged.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "observe/doctor/evidence.h"
 #include "observe/doctor/rules.h"
 #include "observe/duration_text.h"
@@ -59,8 +61,10 @@ void report(const Census& census, const Evidence& evidence, const Rows& rows, bo
                         "tcp_orphan_retries", "4"));
     f.for_good.push_back(keep(census, "The same for good.", "tcp_orphan_retries", "4"));
   }
-  f.now.push_back(end_connections(census, "Or end them now; their last bytes are lost.",
-                                  "state fin-wait-1 state closing state last-ack", ""));
+  // The answered probes hide from `age` how long it has been.
+  if (!window)
+    f.now.push_back(end_connections(census, "Or end them now; their last bytes are lost.",
+                                    "state fin-wait-1 state closing state last-ack", ""));
   f.for_good.push_back(words(window
                                  ? "SO_LINGER or TCP_USER_TIMEOUT bound how long close() may "
                                    "keep data for a peer that does not read."
@@ -99,7 +103,8 @@ void fin_unanswered(const Evidence& evidence, Findings& out) {
   Rows silent, window;
   const auto all = evidence.in({State::FinWait1, State::Closing, State::LastAck});
   for (const Connection* c : all) {
-    if (!evidence.stayed(*c) || evidence.age(*c) < census.thresholds.old) continue;
+    const Duration age = window_closed(*c) ? evidence.window_closed_for(*c) : evidence.age(*c);
+    if (!evidence.stayed(*c) || std::max(age, census.between) < census.thresholds.old) continue;
     if (!evidence.nothing_acknowledged(*c) || c->send_queue == 0) continue;
     if (window_closed(*c)) {
       window.push_back(c);
