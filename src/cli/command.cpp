@@ -50,6 +50,7 @@ void add_verbs(CLI::App& app, const Chosen& chosen) {
   add_ladder(app, chosen);
   add_trace(app, chosen);
   add_drill(app, chosen);
+  add_doctor(app, chosen);
   for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     verb->get_option("--help")->description("this text");
   }

@@ -43,6 +43,7 @@ void add_diagram(CLI::App& app, const Chosen& chosen);
 void add_ladder(CLI::App& app, const Chosen& chosen);
 void add_trace(CLI::App& app, const Chosen& chosen);
 void add_drill(CLI::App& app, const Chosen& chosen);
+void add_doctor(CLI::App& app, const Chosen& chosen);
 
 // A notice for people on stderr: "estab serve: TEXT".
 void say(const std::string& verb, const std::string& text);
