@@ -96,8 +96,8 @@ struct Ended {
 struct Refusal {
   std::string text;  // one line for the user
 };
-using Reply = std::variant<Identity, Snapshot, Totals, CounterValues, KnobValues, Events, Ended,
-                           Refusal>;
+using Reply =
+    std::variant<Identity, Snapshot, Totals, CounterValues, KnobValues, Events, Ended, Refusal>;
 
 std::vector<std::uint8_t> encode(const Request& request);
 std::vector<std::uint8_t> encode(const Reply& reply);

@@ -7,10 +7,13 @@ import sys
 import tempfile
 
 ESTAB = os.environ.get("ESTAB", "")
-VERBS = ["serve", "connect", "ss", "netstat", "tuning", "counters", "diagram", "ladder", "trace"]
+VERBS = ["serve", "connect", "ss", "netstat", "summary", "kill", "tuning", "counters", "diagram",
+         "ladder", "trace", "doctor"]
 WRONG = [
     [], ["fly"], ["--flag"],
     ["ss", "--source", "sun"], ["ss", "--sort", "colour"], ["ss", "--group-by", "colour"], ["ss", "-K"],
+    ["kill"], ["kill", "state", "nosuch"], ["kill", "--close", "--source", "linux", "state", "all"],
+    ["summary", "--by", "colour"], ["summary", "--count", "2"], ["doctor", "--interval", "soon"],
     ["netstat", "--nosuch"], ["netstat", "--source", "sun"],
     ["serve"], ["serve", "--http"], ["serve", "--echo", "0"], ["serve", "--echo=70000"],
     ["serve", "--echo", "--address", "10.0.0.1"], ["serve", "--echo", "--address", "10.0.0.1/33"],
