@@ -13,6 +13,7 @@
 
 #include "cli/command.h"
 #include "cli/terminal.h"
+#include "observe/code_watch.h"
 #include "observe/control_client.h"
 #include "observe/doctor/alerts.h"
 #include "observe/doctor/gather.h"
@@ -90,7 +91,8 @@ std::vector<std::unique_ptr<doctor::Looker>> lookers(const DoctorFlags& flags,
   return all;
 }
 
-doctor::Report look(const DoctorFlags& flags) {
+// `code`: who made the sockets; null when nobody watches.
+doctor::Report look(const DoctorFlags& flags, observe::CodeWatch* code) {
   doctor::Report report;
   auto gathered = doctor::gather(lookers(flags, report.failed), seconds_of(flags.interval),
                                  {clock_now, let_pass});
@@ -102,6 +104,10 @@ doctor::Report look(const DoctorFlags& flags) {
     doctor::Census& census = one->census;
     census.thresholds.old = seconds_of(flags.old_seconds);
     census.thresholds.idle = seconds_of(flags.idle_seconds);
+    if (code != nullptr && census.source == observe::Source::Linux) {
+      if (const auto read = code->refresh(); !read) report.not_seen.push_back(read.error());
+      census.who_made = [code](std::uint64_t cookie) { return code->of(cookie); };
+    }
     report.looked_at.push_back(census.where);
     report.seconds = std::chrono::duration<double>(census.between).count();
     report.connections += census.after.size();
@@ -126,7 +132,7 @@ bool coloured() {
 }
 
 int once(const DoctorFlags& flags) {
-  const auto report = look(flags);
+  const auto report = look(flags, nullptr);
   fmt::print("{}", flags.json ? doctor::json_report(report, true)
                               : doctor::text_report(report, terminal_width(), coloured()));
   return exit_status(report);
@@ -138,10 +144,16 @@ int watch(const DoctorFlags& flags) {
   action.sa_handler = note_interrupt;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  std::unique_ptr<observe::CodeWatch> code;
+  if (flags.source != "estab" && flags.stack.empty()) {
+    auto opened = observe::CodeWatch::open();
+    if (!opened) say("doctor", "cannot tell which code makes sockets: " + opened.error());
+    if (opened) code = std::move(*opened);
+  }
   std::map<std::string, std::string> known;  // key, headline
   int status = kHealthy;
   for (bool first = true; interrupted == 0; first = false) {
-    const auto report = look(flags);
+    const auto report = look(flags, code.get());
     if (interrupted != 0) break;
     status = exit_status(report);
     std::map<std::string, std::string> present;
