@@ -8,7 +8,7 @@ void add_source_options(CLI::App& verb, observe::Look& look) {
   verb.add_option_function<std::string>(
           "--source",
           [&look](const std::string& name) { look.where = *observe::where_named(name); },
-          "linux, estab (running stacks), all, or auto: the stacks if any runs, else linux")
+          "linux, estab (stacks), all; auto: the stacks if any runs, else linux")
       ->type_name("SOURCE")
       ->check(CLI::IsMember({"auto", "linux", "estab", "all"}));
   verb.add_option("--stack", look.stack, "one stack alone: its name, pid or control socket")
