@@ -39,7 +39,7 @@ std::string stack_text(const std::vector<bpf::Frame>& frames) {
 std::string code_text(const bpf::SocketCalls& calls) {
   const std::string made = stack_text(calls.made_by);
   if (made.empty()) return "";
-  std::string text = "made by " + made;
+  std::string text = made;
   const std::string read = stack_text(calls.read_by);
   text += read.empty() ? "; never read" : "; last read by " + read;
   if (!read.empty()) text += calls.eof_seen ? ", which saw the end" : ", the end not yet read";

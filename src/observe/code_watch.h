@@ -3,7 +3,7 @@
 //
 //   auto watch = CodeWatch::open();         // the error says why not, one line
 //   watch->refresh();                       // once a look
-//   if (auto code = watch->of(cookie)) ...  // "accepted by take_one() leaky.cpp:12, called by ..."
+//   if (auto code = watch->of(cookie)) ...  // "take_one() leaky.cpp:12, called by main ..."
 #pragma once
 #include <cstdint>
 #include <map>

@@ -17,10 +17,10 @@ TEST(CodeWatch, tells_the_programs_own_frames_down_to_main) {
                    frame("_start", "", 0, "/srv/leaky")};
   const std::string take = bpf::frame_text(calls.made_by[1]);
   const std::string top = bpf::frame_text(calls.made_by[2]);
-  EXPECT_EQ(code_text(calls), "made by " + take + ", called by " + top + "; never read");
+  EXPECT_EQ(code_text(calls), take + ", called by " + top + "; never read");
   calls.read_by = {calls.made_by[2]};
-  EXPECT_EQ(code_text(calls), "made by " + take + ", called by " + top + "; last read by " + top +
-                                  ", the end not yet read");
+  EXPECT_EQ(code_text(calls),
+            take + ", called by " + top + "; last read by " + top + ", the end not yet read");
   calls.eof_seen = true;
   EXPECT_TRUE(code_text(calls).ends_with(", which saw the end"));
 }
