@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "estab/counters.h"
 #include "observe/control_client.h"
+#include "observe/linux/counters.h"
 
 namespace estab::cli {
 namespace {
@@ -17,13 +18,14 @@ using Values = std::vector<std::pair<std::string, std::uint64_t>>;
 struct CounterFlags {
   std::string stack;
   std::string pattern;
+  std::string source = "estab";
   bool json = false;
   bool nonzero = false;
   bool list = false;
 };
 
 constexpr const char* kAbout =
-    "What running stacks counted.\n"
+    "What running stacks, or Linux, counted.\n"
     "With Linux's names where Linux counts the same (as nstat has them). Several stacks are added\n"
     "up. PATTERN: a part of the name, or a pattern with * and ?.";
 
@@ -33,6 +35,7 @@ constexpr const char* kFooter =
     "  estab counters TcpExtTW\n"
     "  estab counters 'Estab*' --stack web\n"
     "  estab counters --json | jq .TcpInSegs\n"
+    "  estab counters --source linux 'TcpExtListen*'\n"
     "  estab counters --list\n";
 
 bool matches(const std::string& pattern, const std::string& name) {
@@ -45,7 +48,8 @@ bool matches(const std::string& pattern, const std::string& name) {
 Values values_of_all(const std::string& selector) {
   const auto stacks = observe::find_stacks(selector);
   if (!stacks) throw Failure(stacks.error());
-  if (stacks->empty()) throw Failure("no stack is running; --list says what there is to count");
+  if (stacks->empty())
+    throw Failure("no stack is running; --source linux shows Linux's, --list what a stack counts");
   Values sum;
   for (const auto& address : *stacks) {
     auto client = observe::ControlClient::open(address);
@@ -63,6 +67,17 @@ Values values_of_all(const std::string& selector) {
   return sum;
 }
 
+// Of this network namespace.
+Values values_of_linux() {
+  const auto counted = observe::linux_counters();
+  if (!counted) throw Failure(counted.error());
+  Values values;
+  for (const auto& [name, value] : *counted) {
+    values.emplace_back(name, static_cast<std::uint64_t>(value));
+  }
+  return values;
+}
+
 Values nothing_counted() {
   Values values;
   for (std::size_t i = 0; i < kCounters; ++i) {
@@ -72,7 +87,13 @@ Values nothing_counted() {
 }
 
 int counters(const CounterFlags& flags) {
-  Values values = flags.list ? nothing_counted() : values_of_all(flags.stack);
+  const bool of_linux = flags.source == "linux";
+  if (of_linux && (flags.list || !flags.stack.empty())) {
+    throw WrongUse("--list and --stack are of estab's stacks: expected no --source linux");
+  }
+  Values values = flags.list ? nothing_counted()
+                  : of_linux ? values_of_linux()
+                             : values_of_all(flags.stack);
   std::erase_if(values, [&](const auto& v) {
     return (flags.nonzero && v.second == 0 && !flags.list) || !matches(flags.pattern, v.first);
   });
@@ -109,6 +130,9 @@ void add_counters(CLI::App& app, const Chosen& chosen) {
   verb->add_flag("--list", flags->list, "names and meanings; asks no stack");
   verb->add_option("--stack", flags->stack, "one stack alone: its name, pid or control socket")
       ->type_name("STACK");
+  verb->add_option("--source", flags->source, "estab (running stacks; unless given) or linux")
+      ->type_name("SOURCE")
+      ->check(CLI::IsMember({"estab", "linux"}));
   verb->final_callback([flags, chosen] { chosen([flags] { return counters(*flags); }); });
 }
 

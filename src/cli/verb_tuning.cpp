@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "estab/tuning.h"
 #include "observe/control_client.h"
+#include "observe/linux/sysctls.h"
 
 namespace estab::cli {
 namespace {
@@ -17,11 +18,12 @@ struct TuningFlags {
   std::string stack;
   bool json = false;
   bool defaults = false;
+  std::string source = "estab";
   std::vector<std::string> words;
 };
 
 constexpr const char* kAbout =
-    "The knobs of running stacks: shows and sets them.\n"
+    "The knobs of running stacks: shows and sets them; Linux's: shows them.\n"
     "Each with its value, unit and meaning. NAME=VALUE sets it there and then. Names are Linux's\n"
     "where Linux has the knob (net.ipv4. may be left out).";
 
@@ -31,6 +33,7 @@ constexpr const char* kFooter =
     "  estab tuning time_wait tcp_fin_timeout\n"
     "  estab tuning time_wait=10\n"
     "  estab tuning --stack web tcp_tw_reuse=1\n"
+    "  estab tuning --source linux tcp_tw_reuse tcp_fin_timeout\n"
     "  estab tuning --default > tuning.conf    (a file for --tuning-file)\n";
 
 const Knob* knob_named(std::string_view name) {
@@ -112,7 +115,42 @@ KnobValues ask(const TuningFlags& flags, const observe::StackAddress& address) {
   return *values;
 }
 
+// Of this network namespace. Vectors as Linux writes them; with our words where we have the knob.
+int tuning_of_linux(const TuningFlags& flags) {
+  const auto asked = [&](const std::string& name) {
+    return flags.words.empty() ||
+           std::any_of(flags.words.begin(), flags.words.end(), [&](const std::string& word) {
+             return name == word || name.substr(name.rfind('.') + 1) == word;
+           });
+  };
+  if (!flags.stack.empty() || flags.defaults) {
+    throw WrongUse("--stack and --default are of estab's stacks: expected no --source linux");
+  }
+  nlohmann::ordered_json all = nlohmann::ordered_json::object();
+  for (const std::string& word : flags.words) {
+    if (word.find('=') != word.npos) {
+      throw WrongUse("Linux's knobs are set by sysctl -w " + word + "; expected names alone");
+    }
+  }
+  for (const auto& [name, value] : observe::linux_sysctls()) {
+    if (!asked(name)) continue;
+    all[name] = value;
+    if (flags.json) continue;
+    const Knob* knob = knob_named(name.substr(name.rfind('.') + 1));
+    const std::string line = fmt::format("{} = {}", name, value);
+    if (knob == nullptr) {
+      fmt::print("{}\n", line);
+    } else {
+      fmt::print("{:<48} # {}: {}\n", line, knob->unit, knob->why);
+    }
+  }
+  if (flags.json) fmt::print("{}\n", all.dump(2));
+  if (all.empty()) throw Failure("Linux has no such knob here, or it may not be read");
+  return kDone;
+}
+
 int tuning(const TuningFlags& flags) {
+  if (flags.source == "linux") return tuning_of_linux(flags);
   for (const std::string& word : flags.words) plain_name(word.substr(0, word.find('=')));
   const bool sets = std::any_of(flags.words.begin(), flags.words.end(),
                                 [](const std::string& w) { return w.find('=') != w.npos; });
@@ -147,6 +185,9 @@ void add_tuning(CLI::App& app, const Chosen& chosen) {
       ->type_name("STACK");
   verb->add_flag("--default", flags->defaults, "the defaults, whatever runs");
   verb->add_flag("--json", flags->json, "as JSON, with ranges");
+  verb->add_option("--source", flags->source, "estab (running stacks; unless given) or linux")
+      ->type_name("SOURCE")
+      ->check(CLI::IsMember({"estab", "linux"}));
   verb->final_callback([flags, chosen] { chosen([flags] { return tuning(*flags); }); });
 }
 

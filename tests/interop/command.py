@@ -25,6 +25,7 @@ WRONG = [
     ["connect"], ["connect", "10.0.0.1"], ["connect", "10.0.0.1", "http!"],
     ["connect", "10.0.0.1", "0"], ["connect", "10.0.0.1", "1-2"], ["connect", "-z", "10.0.0.1", "9-2"],
     ["connect", "-l", "10.0.0.1", "80"], ["connect", "10.0.0.1", "80", "-w", "soon"],
+    ["tuning", "--source", "linux", "tcp_tw_reuse=1"], ["counters", "--source", "linux", "Nosuch"],
     ["tuning", "nosuch"], ["tuning", "nosuch=1"], ["tuning", "--default", "time_wait=1"],
     ["trace", "--source", "moon"], ["trace", "state", "sleeping"], ["counters", "--list", "Nosuch"], ["diagram", "--format", "png"], ["ladder"],
 ]
@@ -42,6 +43,10 @@ AS_SS = [  # ss's own exit status
 FINE = [
     ["ss"], ["ss", "-s"], ["ss", "-tan", "--json"], ["ss", "-tan", "--group-by", "state,port"], ["netstat", "-an"], ["netstat", "-st"], ["ss", "-tanoipemH"], ["tuning"], ["tuning", "--default"],
     ["tuning", "--json", "net.ipv4.tcp_fin_timeout"], ["counters", "--list"], ["diagram"],
+    ["counters", "--source", "linux", "-z"], ["counters", "--source", "linux", "--json", "TcpExt*"],
+    ["tuning", "--source", "linux"], ["tuning", "--source", "linux", "--json", "tcp_tw_reuse"],
+    ["summary", "--source", "linux"], ["summary", "--by", "process", "--json"],
+    ["kill", "--dry-run", "--source", "linux", "state", "last-ack"],
     ["diagram", "--rows"], ["diagram", "--matrix"], ["diagram", "--format", "svg"], ["--version"],
 ]
 
