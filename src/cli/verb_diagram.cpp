@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/source_options.h"
 #include "cli/terminal.h"
 #include "observe/control_client.h"
 #include "observe/diagram.h"
@@ -15,7 +16,7 @@ struct DiagramFlags {
   bool rows = false;
   bool matrix = false;
   bool live = false;
-  std::string stack;
+  observe::Look look;
 };
 
 constexpr const char* kAbout =
@@ -32,11 +33,22 @@ constexpr const char* kFooter =
     "  estab diagram --format svg > tcp.svg\n"
     "  estab diagram --format dot | dot -Tpng > tcp.png\n";
 
-observe::StateCounts live_counts(const std::string& selector) {
-  const auto stacks = observe::find_stacks(selector);
+// Of stacks by their totals, which cost nothing; of Linux by a look at each socket.
+observe::StateCounts live_counts(const observe::Look& look) {
+  const auto where = observe::settled(look);
+  if (!where) throw Failure(where.error());
+  observe::StateCounts counts{};
+  if (*where != observe::Where::Stacks) {
+    observe::Look of_linux = look;
+    of_linux.where = observe::Where::Linux;
+    for (const observe::Connection& c : connections_of(of_linux, "diagram")) {
+      ++counts[static_cast<std::size_t>(c.state)];
+    }
+    if (*where == observe::Where::Linux) return counts;
+  }
+  const auto stacks = observe::find_stacks(look.stack);
   if (!stacks) throw Failure(stacks.error());
   if (stacks->empty()) throw Failure("no stack is running: nothing lives to be counted");
-  observe::StateCounts counts{};
   for (const auto& address : *stacks) {
     auto client = observe::ControlClient::open(address);
     if (!client) throw Failure(client.error());
@@ -54,7 +66,7 @@ int diagram(const DiagramFlags& flags) {
   }
   observe::DiagramStyle style;
   style.ascii = flags.ascii || !terminal_has_lines();
-  if (flags.live) style.counts = live_counts(flags.stack);
+  if (flags.live) style.counts = live_counts(flags.look);
   if (flags.format == "dot") fmt::print("{}", observe::diagram_dot(style));
   if (flags.format == "mermaid") fmt::print("{}", observe::diagram_mermaid(style));
   if (flags.format == "svg") fmt::print("{}", observe::diagram_svg(style));
@@ -76,8 +88,7 @@ void add_diagram(CLI::App& app, const Chosen& chosen) {
   verb->add_flag("--matrix", flags->matrix,
                  "what every event does in every state, with its section");
   verb->add_flag("--live", flags->live, "with the number of connections in each state");
-  verb->add_option("--stack", flags->stack, "for --live: the stack's name, pid or control socket")
-      ->type_name("STACK");
+  add_source_options(*verb, flags->look);
   verb->final_callback([flags, chosen] { chosen([flags] { return diagram(*flags); }); });
 }
 

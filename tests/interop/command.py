@@ -31,7 +31,7 @@ WRONG = [
 ]
 FAILS = [
     ["ss", "--stack", "nobody"], ["tuning", "--stack", "nobody"], ["tuning", "time_wait=1"],
-    ["counters"], ["diagram", "--live"], ["ladder", "/nonexistent"], ["ladder", "/dev/null"],
+    ["counters"], ["diagram", "--live", "--source", "estab"], ["ladder", "/nonexistent"], ["ladder", "/dev/null"],
     ["serve", "--echo", "--tuning-file", "/nonexistent"],
     ["serve", "--echo", "--device", "pigeon:home", "--address", "10.0.0.1/24"],
     ["serve", "--echo", "--device", "packet:nosuch0", "--address", "10.0.0.1/24"],
@@ -47,7 +47,7 @@ FINE = [
     ["tuning", "--source", "linux"], ["tuning", "--source", "linux", "--json", "tcp_tw_reuse"],
     ["summary", "--source", "linux"], ["summary", "--by", "process", "--json"],
     ["kill", "--dry-run", "--source", "linux", "state", "last-ack"],
-    ["diagram", "--rows"], ["diagram", "--matrix"], ["diagram", "--format", "svg"], ["--version"],
+    ["diagram", "--rows"], ["diagram", "--live", "--source", "linux"], ["diagram", "--matrix"], ["diagram", "--format", "svg"], ["--version"],
 ]
 
 
