@@ -4,9 +4,9 @@
 
 #include "cli/command.h"
 #include "cli/print_whole.h"
+#include "cli/source_options.h"
 #include "observe/netstat_statistics.h"
 #include "observe/netstat_view.h"
-#include "observe/sources.h"
 
 namespace estab::cli {
 namespace {
@@ -16,7 +16,6 @@ struct NetstatFlags {
   observe::Look look;
   bool numeric = false, tcp = false, others = false, v4 = false, v6 = false;
   bool continuous = false, statistics = false;
-  std::string source = "auto";
 };
 
 constexpr const char* kAbout =
@@ -35,16 +34,10 @@ constexpr const char* kFooter =
 
 std::string drawn(const NetstatFlags& flags) {
   if (flags.statistics) return observe::linux_netstat_statistics();
-  auto looked = observe::look_at(flags.look);
-  if (!looked) throw Failure(looked.error());
-  for (const std::string& line : looked->blind_spots) say("netstat", line);
-  return observe::netstat_table(looked->connections, flags.format);
+  return observe::netstat_table(connections_of(flags.look, "netstat"), flags.format);
 }
 
 int netstat(NetstatFlags& flags) {
-  const auto where = observe::where_named(flags.source);
-  if (!where) throw WrongUse("--source is auto, linux, estab or all, not '" + flags.source + "'");
-  flags.look.where = *where;
   if (flags.numeric) {
     flags.format.numeric_hosts = flags.format.numeric_ports = flags.format.numeric_users = true;
   }
@@ -81,9 +74,7 @@ void add_options(CLI::App& verb, NetstatFlags& flags) {
   verb.add_flag("-s,--statistics", flags.statistics, "Linux's TCP counters in words");
   verb.add_flag("-4,--inet", flags.v4, "IPv4 only");
   verb.add_flag("-6,--inet6", flags.v6, "IPv6 only");
-  verb.add_option("--source", flags.source, "auto, linux, estab or all")->type_name("SOURCE");
-  verb.add_option("--stack", flags.look.stack, "one stack alone: its name, pid or control socket")
-      ->type_name("STACK");
+  add_source_options(verb, flags.look);
   for (const char* other : {"-u,--udp", "-w,--raw", "-x,--unix", "-U,--udplite", "-S,--sctp"}) {
     verb.add_flag(other, flags.others, "left out: not TCP")->group("");
   }

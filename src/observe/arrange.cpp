@@ -161,7 +161,7 @@ std::string group_value(const Connection& c, GroupKey key, const PortRange& ephe
     case GroupKey::Process:
       return c.owners.empty()
                  ? std::string("-")
-                 : escaped(c.owners.front().command) + "/" + std::to_string(c.owners.front().pid);
+                 : c.owners.front().command + "/" + std::to_string(c.owners.front().pid);
     case GroupKey::Port: {
       const bool remote =
           c.state != State::Listen && is_own(c.local.port) && !is_own(c.remote.port);
@@ -172,7 +172,7 @@ std::string group_value(const Connection& c, GroupKey key, const PortRange& ephe
     case GroupKey::Namespace:
       return c.netns == 0 ? "own" : std::to_string(c.netns);
     case GroupKey::Source:
-      return c.source == Source::Stack ? "estab:" + escaped(c.stack) : "linux";
+      return c.source == Source::Stack ? "estab:" + c.stack : "linux";
   }
   return "";
 }
@@ -195,8 +195,11 @@ std::vector<CountedGroup> grouped(const std::vector<Connection>& connections,
   return groups;
 }
 
-std::string groups_table(const std::vector<CountedGroup>& groups, const std::vector<GroupKey>& keys,
+std::string groups_table(std::vector<CountedGroup> groups, const std::vector<GroupKey>& keys,
                          bool header) {
+  for (CountedGroup& group : groups) {
+    for (std::string& value : group.values) value = escaped(value);
+  }
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     std::size_t widest = group_title(keys[i]).size();

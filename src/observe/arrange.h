@@ -46,13 +46,13 @@ struct PortRange {
 std::string group_value(const Connection& c, GroupKey key, const PortRange& ephemeral);
 
 struct CountedGroup {
-  std::vector<std::string> values;
+  std::vector<std::string> values;  // as they came from outside: the views escape
   std::uint64_t count = 0;
 };
 // The largest first, then by name.
 std::vector<CountedGroup> grouped(const std::vector<Connection>& connections,
                                   const std::vector<GroupKey>& keys);
-std::string groups_table(const std::vector<CountedGroup>& groups, const std::vector<GroupKey>& keys,
+std::string groups_table(std::vector<CountedGroup> groups, const std::vector<GroupKey>& keys,
                          bool header);
 std::string groups_json(const std::vector<CountedGroup>& groups, const std::vector<GroupKey>& keys);
 

@@ -33,8 +33,8 @@ struct SocketLife {
   bool owner_is_listener = false;  // not seen accepted: the owner is its listener's
   std::uint32_t netns = 0;         // inode number
   std::uint32_t hops = 0;          // transitions seen
-  bool eof_seen = false;           // a read returned 0 (only with --stacks)
-  std::uint32_t reader = 0;        // the process that read last (only with --stacks)
+  bool eof_seen = false;           // a read returned 0 (only with TracerOptions::stacks)
+  std::uint32_t reader = 0;        // the process that read last (only with TracerOptions::stacks)
   std::int32_t made_stack = -1;    // for stacks.h
   std::int32_t read_stack = -1;
   std::optional<Instant> read_at;
