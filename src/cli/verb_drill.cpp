@@ -26,9 +26,10 @@ struct DrillFlags {
 };
 
 constexpr const char* kAbout =
-    "Runs packet scripts (packetdrill's language) against a stack in virtual time.\n"
-    "Each script has a stack of its own; a minute of TIME-WAIT takes no time. Nothing leaves the\n"
-    "process, and no command of a script is executed. docs/packet-scripts.md has the language.";
+    "Runs packet scripts against a stack in virtual time.\n"
+    "The language is packetdrill's: docs/packet-scripts.md. Each script has a stack of its own; a\n"
+    "minute of TIME-WAIT takes no time. Nothing leaves the process, and no command of a script is\n"
+    "executed.";
 
 constexpr const char* kFooter =
     "Exit codes: 0 all passed or skipped, 1 one failed, 2 one is no script, or wrong arguments.\n"

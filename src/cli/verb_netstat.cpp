@@ -19,10 +19,9 @@ struct NetstatFlags {
 };
 
 constexpr const char* kAbout =
-    "Connections of running stacks and of Linux, in netstat's columns and words.\n"
-    "TCP alone. Without -a and -l: what has a peer. Shown are the running estab stacks if there "
-    "are\n"
-    "any, else Linux's sockets: --source says otherwise.";
+    "Connections of stacks and of Linux, in netstat's columns and words.\n"
+    "TCP alone. Without -a and -l: what has a peer. Shown are the running estab stacks if there\n"
+    "are any, else Linux's sockets: --source says otherwise.";
 
 constexpr const char* kFooter =
     "Examples:\n"

@@ -27,9 +27,10 @@ struct SummaryFlags {
 };
 
 constexpr const char* kAbout =
-    "How many connections are in which state, and what changed since the last call.\n"
-    "By state, or for each process, port, peer or namespace: the state distribution check in one\n"
-    "command. Connections that no process holds say why.";
+    "How many connections are in which state, and what changed.\n"
+    "Since the last call, or with -w since the last look. By state, or for each process, port,\n"
+    "peer or namespace: the state distribution check in one command. Connections that no process\n"
+    "holds say why.";
 
 constexpr const char* kFooter =
     "FILTER is that of `estab ss`.\n\n"

@@ -30,10 +30,13 @@ struct TraceFlags {
 };
 
 constexpr const char* kAbout =
-    "Each transition of a connection as it happens: when, whose, from which state to which, how\n"
-    "long it was in the old one, and why. Linux's connections and those of running estab stacks,\n"
-    "in the same words. On Linux this needs root, or CAP_BPF and CAP_PERFMON; without it all\n"
-    "sockets are looked at again and again, and what is not seen is said.";
+    "Each transition of a connection as it happens.\n"
+    "When, whose, from which state to which, how long it was in the old one, and why. Linux's\n"
+    "connections and those of running estab stacks, in the same words. On Linux this needs root, "
+    "or\n"
+    "CAP_BPF and CAP_PERFMON; without it all sockets are looked at again and again, and what is "
+    "not\n"
+    "seen is said.";
 
 constexpr const char* kFooter =
     "WHY is the arrow of `estab diagram` with its event, or the rule of practice (L1 to L23).\n"
