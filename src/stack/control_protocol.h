@@ -25,7 +25,7 @@
 
 namespace estab::stack::control {
 
-inline constexpr std::uint16_t kVersion = 3;
+inline constexpr std::uint16_t kVersion = 4;
 inline constexpr std::size_t kHeaderSize = 12;
 inline constexpr std::size_t kMaxRequest = 4096;       // bytes, header included
 inline constexpr std::size_t kMaxReply = 1024 * 1024;  // bytes, header included

@@ -3,14 +3,14 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
+#include "estab/info.h"
 #include "estab/time.h"
 #include "estab/tuning.h"
 
 namespace estab::tcp {
-
-enum class Algorithm : std::uint8_t { Reno };  // TCP_CONGESTION; CUBIC and others join here
 
 // IP_MTU_DISCOVER and IPV6_MTU_DISCOVER, with Linux's numbers (IP_PMTUDISC_).
 enum class PathMtuDiscovery : std::uint8_t { Dont, Want, Do, Probe, Interface, Omit };
@@ -26,7 +26,7 @@ struct Settings {
   std::uint8_t tos = 0;           // IP_TOS, may change at any time (MUST-48, SHLD-21)
   std::uint8_t ttl = 0;           // IP_TTL (MUST-49); 0: Tuning::ip_default_ttl
   std::uint16_t max_segment = 0;  // TCP_MAXSEG; 0: none
-  Algorithm congestion = Algorithm::Reno;
+  Algorithm congestion = Algorithm::Cubic;  // TCP_CONGESTION
   std::optional<Duration> keep_idle;      // TCP_KEEPIDLE
   std::optional<Duration> keep_interval;  // TCP_KEEPINTVL
   std::optional<int> keep_count;          // TCP_KEEPCNT
@@ -55,6 +55,9 @@ struct Settings {
            !(v4 && how == PathMtuDiscovery::Dont);
   }
 };
+
+// "reno" or "cubic"; nothing for another name.
+std::optional<Algorithm> algorithm_named(std::string_view name);
 
 // The stack's defaults for a new socket.
 Settings default_settings(const Tuning& tuning);
