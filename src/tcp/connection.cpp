@@ -19,7 +19,7 @@ void Connection::start(std::uint64_t id, const FourTuple& tuple, const Settings&
   iss_ = snd_una_ = snd_nxt_ = snd_up_ = SeqNum::first(iss);
   send_queue_.start(iss_ + 1);
   send_accounting_.start(iss_ + 1, settings.send_buffer, settings.send_buffer_fixed);
-  recovery_.high = small_seq_ = usage_end_ = iss_;
+  recovery_.high = round_end_ = small_seq_ = usage_end_ = iss_;
   ts_offset_ = ts_offset;
   our_mss_ = mss_for_mtu(path.our_mtu, tuple.local.address.is_v4());
   if (settings.max_segment != 0) our_mss_ = std::min(our_mss_, settings.max_segment);

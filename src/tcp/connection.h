@@ -241,7 +241,7 @@ class Connection {
   std::uint32_t arrived_apart() const;
   std::int64_t pipe() const;  // segments in flight
   std::int64_t flight_within_cwnd() const;
-  void begin_reduction();
+  void begin_reduction(std::int64_t flight);
   void end_reduction();
   void enter_recovery(bool ece, Context& context);
   std::int64_t threshold_to_keep() const;
@@ -375,6 +375,7 @@ class Connection {
   Ecn ecn_;
   SeqNum small_seq_;         // end of the last small segment (Nagle, Minshall's way)
   bool syn_timed_ = false;   // our SYN went once, at retry_since_
+  SeqNum round_end_;         // SND.NXT at the last sample of the round-trip time
   // Was the congestion window ever full, and if not, how many segments were in flight, in the window
   // of data that ends at usage_end_? What was not used is not grown (RFC 7661's reason). And how many
   // of it were used at most since usage_at_.

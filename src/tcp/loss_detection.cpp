@@ -18,6 +18,7 @@ AckNews Connection::before_ack() const {
   news.highest_sacked = scoreboard_.empty() ? snd_una_ : scoreboard_.highest();
   news.segments = sent_.segments();
   news.hole = snd_nxt_;
+  if (syn_timed_) news.first_acked = news.last_acked = retry_since_;
   return news;
 }
 
@@ -143,17 +144,14 @@ void Connection::forget_acked(SeqNum ack, AckNews& news, Context& context) {
 void Connection::measure(const wire::Segment& segment, AckNews& news, Context& context) {
   Duration oldest{0}, newest{0};
   const auto since = [&](Instant then) { return std::max(context.now - then, Duration{1}); };
-  if (news.first_acked != Instant{} && !news.copy_acked) {
+  if (news.advanced && news.first_acked != Instant{} && !news.copy_acked) {
+    syn_timed_ = false;
     oldest = since(news.first_acked);
     newest = since(news.last_acked);
   }
   if (news.first_sacked != Instant{}) {
     newest = since(news.last_sacked);
     if (oldest == Duration{0}) oldest = since(news.first_sacked);
-  }
-  if (syn_timed_ && news.advanced) {
-    syn_timed_ = false;
-    oldest = newest = since(retry_since_);
   }
   if (oldest == Duration{0} && news.acked && ts_ok_ && segment.options.timestamps) {
     const std::uint32_t then = segment.options.timestamps->echo;
@@ -163,7 +161,10 @@ void Connection::measure(const wire::Segment& segment, AckNews& news, Context& c
   news.round_trip = newest;
   if (oldest == Duration{0}) return;
   rtt_.least(newest);
-  rtt_.sample(oldest, snd_una_, snd_nxt_, context.tuning);
+  if (snd_una_ >= round_end_) {
+    rtt_.sample(oldest);
+    round_end_ = snd_nxt_;
+  }
   // A SACK of what left after the first one did, the last time, does not put its timeout off.
   if (!news.acked && news.first_sacked != Instant{} && !sent_.empty() &&
       news.first_sacked < sent_[sent_.begin()].at) {
@@ -174,12 +175,13 @@ void Connection::measure(const wire::Segment& segment, AckNews& news, Context& c
 // --- duplicate ACKs without SACK ----------------------------------------------------------------
 
 // Each says that a segment has arrived. A receiver who forges them would have us send without end
-// (Savage 1999): no more count than there are segments besides the one that is missing (RFC 5681
-// 3.2 (4)'s MAY).
+// (Savage 1999): no more count than there are segments besides the one that is missing, and in a
+// recovery than were under way when SND.UNA moved last (RFC 5681 3.2 (4)'s MAY).
 void Connection::add_duplicate(AckNews& news, Context& context) {
   const std::uint32_t before = recovery_.duplicates++;
   const std::uint32_t holes = std::max(sent_.lost(), 1U);
-  const std::uint32_t most = sent_.segments() > holes ? sent_.segments() - holes : 0;
+  std::uint32_t most = sent_.segments() > holes ? sent_.segments() - holes : 0;
+  if (recovery_.state == CaState::Recovery) most = std::min(most, recovery_.duplicate_limit);
   if (recovery_.duplicates > most && defended(Defence::DuplicateBound)) {
     recovery_.duplicates = most;
     // More duplicates than segments are missing: the path reorders, or duplicates.
@@ -196,6 +198,7 @@ void Connection::take_duplicates(std::uint32_t count, AckNews& news) {
   const std::uint32_t before = recovery_.duplicates;
   news.delivered += count > before ? count - before : 1;
   recovery_.duplicates = count - 1 >= before ? 0 : before - (count - 1);
+  recovery_.duplicate_limit = sent_.segments();
 }
 
 // --- RACK ---------------------------------------------------------------------------------------

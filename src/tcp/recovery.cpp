@@ -182,11 +182,11 @@ std::int64_t Connection::flight_within_cwnd() const {
 
 // --- reductions ---------------------------------------------------------------------------------
 
-void Connection::begin_reduction() {
+void Connection::begin_reduction(std::int64_t flight) {
   recovery_.high = snd_nxt_;
   recovery_.probing = false;
   recovery_.prr.start(congestion_.cwnd());
-  congestion_.on_congestion(flight_within_cwnd());
+  congestion_.on_congestion(std::min(flight, congestion_.cwnd()));
   ecn_.reduced();
 }
 
@@ -204,10 +204,11 @@ void Connection::enter_recovery(bool ece, Context& context) {
   recovery_.undo.start(snd_una_, sent_.resent());
   if (!recovery_.reducing()) {
     recovery_.prior_ssthresh = ece ? 0 : static_cast<std::uint32_t>(threshold_to_keep());
-    begin_reduction();
+    begin_reduction(sent_.segments());
   } else {
     recovery_.prior_ssthresh = 0;
   }
+  recovery_.duplicate_limit = sent_.segments();
   set_state(CaState::Recovery);
 }
 
@@ -221,7 +222,7 @@ void Connection::enter_cwr(Context& context) {
   recovery_.prior_ssthresh = 0;
   if (recovery_.state >= CaState::Cwr) return;
   recovery_.undo.stop();
-  begin_reduction();
+  begin_reduction(sent_.segments());
   set_state(CaState::Cwr);
 }
 
@@ -237,6 +238,7 @@ void Connection::enter_loss(bool first, Context& context) {
   if (before <= CaState::Disorder || recovery_.high <= snd_una_ || copy_failed ||
       (before == CaState::Loss && first)) {
     recovery_.prior_ssthresh = static_cast<std::uint32_t>(threshold_to_keep());
+    if (recovery_.reducing()) end_reduction();
     congestion_.on_congestion(flight_within_cwnd());
     recovery_.undo.start(snd_una_, sent_.resent());
   }

@@ -28,7 +28,9 @@ struct Recovery {
   Prr prr;
   Rack rack;
   std::uint32_t prior_ssthresh = 0;  // before the reduction; 0: not to be undone
-  std::uint32_t duplicates = 0;      // without SACK: ACKs that say each that a segment arrived
+  // Without SACK: ACKs that say each that a segment arrived; how many of them count in a recovery.
+  std::uint32_t duplicates = 0, duplicate_limit = 0;
+  std::uint32_t probe_flight = 0;  // segments in flight at the probe
   std::uint32_t reordering = 3, reord_seen = 0;
   std::uint32_t delivered = 0, delivered_ce = 0;
 

@@ -39,6 +39,7 @@ void Connection::probe_tail(Context& context) {
   // SHLD-16: nothing beyond a window that has shrunk; the timeout sees to that.
   const bool calm = recovery_.state == CaState::Open || recovery_.state == CaState::Cwr;
   if (calm && !sent_.empty() && snd_wnd_ > 0 && window >= 0 && !recovery_.probing) {
+    const std::uint32_t in_flight_then = sent_.segments();
     const auto unsent = static_cast<std::int64_t>(unsent_bytes());
     const std::int64_t fresh = segment_length(snd_nxt_, unsent);
     recovery_.probe_new = fresh > 0 && window >= fresh;
@@ -54,6 +55,7 @@ void Connection::probe_tail(Context& context) {
       send_again(sent_.end() - 1, context);
     }
     recovery_.probing = true;
+    recovery_.probe_flight = in_flight_then;
     recovery_.probe_end = snd_nxt_;
     context.counters.add(Counter::TcpExtTCPLossProbes);
   }
@@ -69,7 +71,7 @@ void Connection::judge_tail_probe(SeqNum ack, const AckNews& news, Context& cont
   if (r.probe_new || news.dsack_of_probe || (ack == r.probe_end && plain_duplicate)) {
     r.probing = false;  // nothing was lost: both copies arrived
   } else if (ack > r.probe_end) {
-    begin_reduction();
+    begin_reduction(r.probe_flight);
     set_state(CaState::Cwr);
     end_reduction();
     keep_open();
