@@ -11,14 +11,14 @@ class Prr {
   void start(std::int64_t cwnd) { *this = Prr{static_cast<std::uint32_t>(cwnd)}; }
   void sent(std::int64_t n) { out_ += static_cast<std::uint32_t>(n); }
   // The congestion window after an ACK that reports `delivered` segments. `pipe`: in flight now;
-  // `progress`: it moved SND.UNA, and no further loss was found ("SafeACK").
+  // `progress`: what was sent again arrives, and is not lost again.
   std::int64_t window(std::int64_t pipe, std::int64_t ssthresh, std::int64_t delivered,
                       bool progress) {
     delivered_ += static_cast<std::uint32_t>(delivered);
     std::int64_t send = 0;
     if (pipe > ssthresh) {  // in proportion: ssthresh of prior_cwnd, rounded up
       send = (ssthresh * delivered_ + prior_cwnd_ - 1) / prior_cwnd_ - out_;
-    } else {  // conserve packets, or one more for each ACK in slow start's way, up to ssthresh
+    } else {  // conserve packets, or one more for such an ACK in slow start's way, up to ssthresh
       send = std::max<std::int64_t>(std::int64_t{delivered_} - out_, delivered);
       if (progress) ++send;
       send = std::min(send, ssthresh - pipe);

@@ -153,7 +153,8 @@ bool Connection::send_one(Context& context) {
   const std::int64_t mss = effective_mss();
   const std::int64_t window = snd_una_ + snd_wnd_ - snd_nxt_;  // may be negative (MUST-34)
   if (window <= 0) return false;
-  if (pipe() >= congestion_.cwnd()) return false;
+  // A FIN alone is no burden on the path.
+  if (available > 0 && pipe() >= congestion_.cwnd()) return false;
   const std::int64_t wanted = segment_length(snd_nxt_, available);
   const std::int64_t length = std::min(wanted, window);
   const bool fin = fin_pending && length == available && window > length;
