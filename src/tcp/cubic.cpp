@@ -36,7 +36,7 @@ void Cubic::on_round_trip(CongestionWindow& w, const AckedSegments& acked, Count
   if (found_ || !w.in_slow_start() || acked.rtt <= Duration{0}) return;
   if (growing_ && acked.now - epoch_ < kSettle) return;  // a queue that a recovery left
   if (w.cwnd < HyStart::kLowWindow && !hystart_.conservative()) return;
-  if (hystart_.sample(acked.rtt, acked.una, acked.nxt, acked.css_rounds) !=
+  if (hystart_.sample(acked.rtt, acked.min_rtt, acked.una, acked.nxt, acked.css_rounds) !=
       HyStart::Verdict::Leave) {
     return;
   }

@@ -12,6 +12,11 @@ constexpr std::uint32_t kDivisor = 8;                               // MIN_RTT_D
 
 }  // namespace
 
+std::uint32_t HyStart::micros(Duration d) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(d / std::chrono::microseconds(1), 1, kNone - 1));
+}
+
 void HyStart::begin_round(SeqNum nxt) {
   window_end_ = nxt;
   last_round_ = this_round_;
@@ -20,11 +25,11 @@ void HyStart::begin_round(SeqNum nxt) {
   if (css_rounds_ > 0) ++css_rounds_;
 }
 
-HyStart::Verdict HyStart::sample(Duration rtt, SeqNum una, SeqNum nxt, std::int64_t rounds) {
+HyStart::Verdict HyStart::sample(Duration rtt, Duration least, SeqNum una, SeqNum nxt,
+                                 std::int64_t rounds) {
   if (una > window_end_) begin_round(nxt);
-  const auto us = static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(rtt / std::chrono::microseconds(1), 1, kNone - 1));
-  this_round_ = std::min(this_round_, us);
+  if (last_round_ == kNone) last_round_ = micros(least);
+  this_round_ = std::min(this_round_, micros(rtt));
   if (css_rounds_ > rounds) return Verdict::Leave;
   if (samples_ < kSamples) {
     ++samples_;
@@ -34,7 +39,6 @@ HyStart::Verdict HyStart::sample(Duration rtt, SeqNum una, SeqNum nxt, std::int6
     if (this_round_ < baseline_) css_rounds_ = 0;  // 4.2: slow start goes on
     return conservative() ? Verdict::Conservative : Verdict::SlowStart;
   }
-  if (last_round_ == kNone) return Verdict::SlowStart;
   const std::uint32_t threshold =
       std::clamp(last_round_ / kDivisor, kLeastThreshold, kMostThreshold);
   if (this_round_ < last_round_ + threshold) return Verdict::SlowStart;

@@ -14,7 +14,8 @@ class HyStart {
 
   // A round trip measured in slow start, in an ACK of all below `una`. `rounds`: of CSS before slow
   // start is left; 0: at the first sign of delay, as Linux's HyStart does.
-  Verdict sample(Duration rtt, SeqNum una, SeqNum nxt, std::int64_t rounds);
+  // `least`: the shortest round trip of the connection, what the first round is measured by.
+  Verdict sample(Duration rtt, Duration least, SeqNum una, SeqNum nxt, std::int64_t rounds);
   bool conservative() const { return css_rounds_ > 0; }
   void reset() { *this = HyStart{}; }
 
@@ -22,6 +23,7 @@ class HyStart {
   static constexpr std::uint32_t kLowWindow = 16;     // Linux: below, delay is no sign of a queue
 
  private:
+  static std::uint32_t micros(Duration d);
   void begin_round(SeqNum nxt);
 
   static constexpr std::uint32_t kNone = 0xffffffff;

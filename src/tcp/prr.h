@@ -11,7 +11,7 @@ class Prr {
   void start(std::int64_t cwnd) { *this = Prr{static_cast<std::uint32_t>(cwnd)}; }
   void sent(std::int64_t n) { out_ += static_cast<std::uint32_t>(n); }
   // The congestion window after an ACK that reports `delivered` segments. `pipe`: in flight now;
-  // `progress`: what was sent again arrives, and is not lost again.
+  // `progress`: it moved SND.UNA, and no further loss was found ("SafeACK").
   std::int64_t window(std::int64_t pipe, std::int64_t ssthresh, std::int64_t delivered,
                       bool progress) {
     delivered_ += static_cast<std::uint32_t>(delivered);

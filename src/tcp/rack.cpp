@@ -8,13 +8,14 @@ constexpr std::uint8_t kPersist = 16;  // RFC 8985 6.2 step 4: recoveries
 }  // namespace
 
 void Rack::arrived(const SentSegment& s, Instant now, Duration min_rtt) {
-  if (known_ && (s.at < at_ || (s.at == at_ && s.end <= end_))) return;
   const Duration rtt = now - s.at;
   if (s.ever_resent && rtt < min_rtt) return;
-  known_ = advanced_ = true;
+  advanced_ = true;
+  rtt_ = rtt;  // of the segment looked at last, later or not: a late one says how late others may be
+  if (known_ && (s.at < at_ || (s.at == at_ && s.end <= end_))) return;
+  known_ = true;
   at_ = s.at;
   end_ = s.end;
-  rtt_ = rtt;
 }
 
 void Rack::duplicate_reported(SeqNum una, SeqNum nxt) {

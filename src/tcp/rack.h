@@ -59,8 +59,8 @@ class Rack {
   }
 
   Instant at_{};     // when the segment left that left last of those that arrived ...
-  SeqNum end_;       // ... where it ends ...
-  Duration rtt_{0};  // ... and how long it took
+  SeqNum end_;       // ... and where it ends
+  Duration rtt_{0};  // of the segment that was reported last
   SeqNum round_;     // SND.NXT when the window was opened wider
   std::uint8_t steps_ = 1, persist_ = 0;
   bool known_ = false, advanced_ = false;

@@ -48,9 +48,9 @@ void Connection::move_window(const AckNews& news, Context& context) {
   congestion_.on_round_trip(acked, context.counters);
   if (recovery_.reducing()) {
     if (acked.count == 0 || recovery_.prr.prior_cwnd() == 0) return;
-    // RFC 6937 3.1's slow start only where repair makes progress: a retransmission arrived, and none
-    // was lost again. Else packets are conserved.
-    const bool progress = news.advanced && news.copy_acked && !news.copy_lost;
+    // RFC 6937bis 6, SafeACK; without losses to repair packets are conserved.
+    const bool progress = recovery_.state == CaState::Recovery && news.advanced &&
+                          !news.copy_lost && news.lost == 0;
     congestion_.set_cwnd(
         recovery_.prr.window(pipe(), congestion_.ssthresh(), acked.count, progress));
     return;
