@@ -101,8 +101,8 @@ void Connection::acknowledge(const wire::Segment& segment, Context& context) {
   if (sack_ok_ && segment.options.sack_count > 0) record_sacks(segment.options, ack, news, context);
   if (ack > snd_una_) advance_una(ack, news, context);
   // RFC 5681 2: what counts as a duplicate.
-  news.duplicate = ack == news.una && news.segments > 0 && segment.length() == 0 &&
-                   !window_moved && !news.dsack;
+  news.duplicate =
+      ack == news.una && news.segments > 0 && segment.length() == 0 && !window_moved && !news.dsack;
   measure(segment, news, context);
   react(ack, news, context);
   after_ack_of_fin(context);

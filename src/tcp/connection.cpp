@@ -189,8 +189,8 @@ Duration Connection::time_wait_length(const Tuning& tuning) const {
 // --- looks --------------------------------------------------------------------------------------
 
 Instant Connection::deadline() const {
-  return std::min({retransmit_at_, persist_at_, delayed_ack_at_, keep_alive_at_,
-                   state_at_, hold_until_, orphan_until_});
+  return std::min({retransmit_at_, persist_at_, delayed_ack_at_, keep_alive_at_, state_at_,
+                   hold_until_, orphan_until_});
 }
 
 std::size_t Connection::readable_bytes() const {

@@ -265,7 +265,7 @@ class Connection {
   void restart_after_idle(Context& context);
   void note_usage(bool sent, Context& context);
   SendLimits::Kind limited_by() const;
-  bool send_one(Context& context);        // the next new segment; false: nothing may go
+  bool send_one(Context& context);  // the next new segment; false: nothing may go
   bool retransmit_one(bool forced, Context& context);  // what is lost; false: nothing, or no room
   void send_fresh(std::int64_t length, bool fin, Context& context);
   void send_again(SentSegments::Index i, Context& context);
@@ -373,9 +373,9 @@ class Connection {
 
   Recovery recovery_;
   Ecn ecn_;
-  SeqNum small_seq_;         // end of the last small segment (Nagle, Minshall's way)
-  bool syn_timed_ = false;   // our SYN went once, at retry_since_
-  SeqNum round_end_;         // SND.NXT at the last sample of the round-trip time
+  SeqNum small_seq_;        // end of the last small segment (Nagle, Minshall's way)
+  bool syn_timed_ = false;  // our SYN went once, at retry_since_
+  SeqNum round_end_;        // SND.NXT at the last sample of the round-trip time
   // Was the congestion window ever full, and if not, how many segments were in flight, in the window
   // of data that ends at usage_end_? What was not used is not grown (RFC 7661's reason). And how many
   // of it were used at most since usage_at_.

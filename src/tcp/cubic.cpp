@@ -5,10 +5,10 @@
 namespace estab::tcp {
 namespace {
 
-constexpr double kC = 0.4;                                       // RFC 9438 4.6's constant, s^-3
-constexpr std::uint32_t kBeta = 717, kBetaScale = 1024;          // 0.7
-constexpr std::uint32_t kSlowest = 20;                           // Linux: 5% a round trip, before any loss
-constexpr Duration kUpdate = std::chrono::milliseconds(1);       // of per_, at most so often
+constexpr double kC = 0.4;                               // RFC 9438 4.6's constant, s^-3
+constexpr std::uint32_t kBeta = 717, kBetaScale = 1024;  // 0.7
+constexpr std::uint32_t kSlowest = 20;                   // Linux: 5% a round trip, before any loss
+constexpr Duration kUpdate = std::chrono::milliseconds(1);         // of per_, at most so often
 constexpr Duration kUnchanged = std::chrono::microseconds(31250);  // and with the window unchanged
 constexpr Duration kSettle = std::chrono::seconds(1);
 

@@ -6,9 +6,9 @@ namespace estab::tcp {
 namespace {
 
 // RFC 9406 4.3
-constexpr std::uint8_t kSamples = 8;                                // N_RTT_SAMPLE
+constexpr std::uint8_t kSamples = 8;                                     // N_RTT_SAMPLE
 constexpr std::uint32_t kLeastThreshold = 4000, kMostThreshold = 16000;  // microseconds
-constexpr std::uint32_t kDivisor = 8;                               // MIN_RTT_DIVISOR
+constexpr std::uint32_t kDivisor = 8;                                    // MIN_RTT_DIVISOR
 
 }  // namespace
 

@@ -45,9 +45,9 @@ void fill_state(LinuxTcpInfo& to, const Info& i) {
   to.retransmits = byte(i.retransmits);
   to.probes = byte(i.probes);
   to.backoff = byte(i.backoff);
-  to.options =
-      static_cast<std::uint8_t>((i.timestamps ? kOptTimestamps : 0) | (i.sack ? kOptSack : 0) |
-                                (i.window_scaling ? kOptWscale : 0) | (i.ecn ? kOptEcn : 0) | (i.ecn_seen ? kOptEcnSeen : 0));
+  to.options = static_cast<std::uint8_t>(
+      (i.timestamps ? kOptTimestamps : 0) | (i.sack ? kOptSack : 0) |
+      (i.window_scaling ? kOptWscale : 0) | (i.ecn ? kOptEcn : 0) | (i.ecn_seen ? kOptEcnSeen : 0));
   to.wscales = static_cast<std::uint8_t>((i.snd_wnd_shift & 0xf) | (i.rcv_wnd_shift & 0xf) << 4);
 }
 

@@ -84,7 +84,8 @@ void Connection::note_duplicate(const Duplicate& d, AckNews& news, Context& cont
     recovery_.undo.copies_reported(static_cast<std::int32_t>(segments), d.end);
     return;
   }
-  for (SentSegments::Index i = sent_.find(d.begin); i != sent_.end() && sent_[i].end <= d.end; ++i) {
+  for (SentSegments::Index i = sent_.find(d.begin); i != sent_.end() && sent_[i].end <= d.end;
+       ++i) {
     if (sent_[i].ever_resent) recovery_.undo.copies_reported(1, sent_[i].end);
     sent_.forget_copy(i);
   }
@@ -156,7 +157,8 @@ void Connection::measure(const wire::Segment& segment, AckNews& news, Context& c
   if (oldest == Duration{0} && news.acked && ts_ok_ && segment.options.timestamps) {
     const std::uint32_t then = segment.options.timestamps->echo;
     const std::uint32_t elapsed = timestamp_clock(context.now) + ts_offset_ - then;
-    if (then != 0 && elapsed < kLongestEcho) oldest = newest = std::max(milliseconds_of(elapsed), Duration{1});
+    if (then != 0 && elapsed < kLongestEcho)
+      oldest = newest = std::max(milliseconds_of(elapsed), Duration{1});
   }
   news.round_trip = newest;
   if (oldest == Duration{0}) return;

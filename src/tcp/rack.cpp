@@ -11,7 +11,8 @@ void Rack::arrived(const SentSegment& s, Instant now, Duration min_rtt) {
   const Duration rtt = now - s.at;
   if (s.ever_resent && rtt < min_rtt) return;
   advanced_ = true;
-  rtt_ = rtt;  // of the segment looked at last, later or not: a late one says how late others may be
+  rtt_ =
+      rtt;  // of the segment looked at last, later or not: a late one says how late others may be
   if (known_ && (s.at < at_ || (s.at == at_ && s.end <= end_))) return;
   known_ = true;
   at_ = s.at;

@@ -18,8 +18,8 @@ constexpr Duration kLeastRenegeWait = std::chrono::milliseconds(10);
 
 void Connection::react(SeqNum ack, AckNews& news, Context& context) {
   judge_tail_probe(ack, news, context);
-  const bool dubious = news.sacked || news.dsack || news.ece || news.duplicate ||
-                       recovery_.state != CaState::Open;
+  const bool dubious =
+      news.sacked || news.dsack || news.ece || news.duplicate || recovery_.state != CaState::Open;
   if (dubious && (news.segments > 0 || news.dsack)) alert(news, context);
   if (news.timer && in_flight() > 0) arm_for_flight(context);
   if (in_flight() == 0 && news.advanced) retransmit_at_ = kNever;  // RFC 6298 5.2
@@ -49,8 +49,8 @@ void Connection::move_window(const AckNews& news, Context& context) {
   if (recovery_.reducing()) {
     if (acked.count == 0 || recovery_.prr.prior_cwnd() == 0) return;
     // RFC 6937bis 6, SafeACK; without losses to repair packets are conserved.
-    const bool progress = recovery_.state == CaState::Recovery && news.advanced &&
-                          !news.copy_lost && news.lost == 0;
+    const bool progress =
+        recovery_.state == CaState::Recovery && news.advanced && !news.copy_lost && news.lost == 0;
     congestion_.set_cwnd(
         recovery_.prr.window(pipe(), congestion_.ssthresh(), acked.count, progress));
     return;

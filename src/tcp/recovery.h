@@ -51,11 +51,11 @@ struct AckNews {
   bool duplicate = false;       // RFC 5681 2
   bool sacked = false;          // it SACKed something new
   bool dsack = false, dsack_of_probe = false;
-  bool original = false;   // something arrived that was never sent again, from before `high`
+  bool original = false;    // something arrived that was never sent again, from before `high`
   bool copy_acked = false;  // something that was sent again was acknowledged
   bool copy_lost = false;   // RACK found a retransmission lost
   bool ece = false;
-  bool timer = false;       // restart the retransmission timer
+  bool timer = false;  // restart the retransmission timer
   Instant first_acked{}, last_acked{}, first_sacked{}, last_sacked{};  // when they left; zero: none
   SeqNum hole;  // the lowest that came out of order; SND.NXT: none
 };

@@ -17,8 +17,8 @@
 namespace estab::tcp {
 
 struct SentSegment {
-  SeqNum end;  // one past its last number, a FIN's included
-  Instant at;  // when it left, the last time
+  SeqNum end;                            // one past its last number, a FIN's included
+  Instant at;                            // when it left, the last time
   std::uint32_t earlier = 0, later = 0;  // neighbours in time; itself: none
   bool sacked = false;
   bool lost = false;

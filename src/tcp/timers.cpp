@@ -75,7 +75,8 @@ Duration Connection::until_timeout(const Context& context) const {
 void Connection::arm_for_flight(Context& context) {
   if (arm_tail_probe(true, context)) return;
   const bool shorter = timer_ != Timer::Retransmit && retransmit_at_ != kNever;
-  const Duration wait = shorter ? std::max(until_timeout(context), Duration{1}) : backed_off(context);
+  const Duration wait =
+      shorter ? std::max(until_timeout(context), Duration{1}) : backed_off(context);
   timer_ = Timer::Retransmit;
   retransmit_at_ = context.now + wait;
 }
