@@ -1,6 +1,5 @@
 // `estab doctor`: what is wrong with the connections of this system, why, and what to do.
 #include <fmt/format.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <set>
 
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "observe/code_watch.h"
 #include "observe/control_client.h"
@@ -54,9 +54,6 @@ constexpr const char* kFooter =
     "  estab doctor --json | jq '.findings[].headline'\n"
     "  estab doctor --alerts /etc/prometheus/rules/tcp.yml\n";
 
-volatile sig_atomic_t interrupted = 0;
-void note_interrupt(int) { interrupted = 1; }
-
 Instant clock_now() {
   timespec t{};
   ::clock_gettime(CLOCK_MONOTONIC, &t);
@@ -68,7 +65,7 @@ bool let_pass(Duration time) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
   const timespec left{seconds.count(), static_cast<long>((time - seconds).count())};
   ::pselect(0, nullptr, nullptr, nullptr, &left, nullptr);
-  return interrupted == 0;
+  return !interrupted();
 }
 
 Duration seconds_of(double seconds) {
@@ -140,10 +137,7 @@ int once(const DoctorFlags& flags) {
 
 // The whole at first, then what is new and what is gone; as JSON a line each time.
 int watch(const DoctorFlags& flags) {
-  struct sigaction action {};
-  action.sa_handler = note_interrupt;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  note_interrupts();
   std::unique_ptr<observe::CodeWatch> code;
   if (flags.source != "estab" && flags.stack.empty()) {
     auto opened = observe::CodeWatch::open();
@@ -152,9 +146,9 @@ int watch(const DoctorFlags& flags) {
   }
   std::map<std::string, std::string> known;  // key, headline
   int status = kHealthy;
-  for (bool first = true; interrupted == 0; first = false) {
+  for (bool first = true; !interrupted(); first = false) {
     const auto report = look(flags, code.get());
-    if (interrupted != 0) break;
+    if (interrupted()) break;
     status = exit_status(report);
     std::map<std::string, std::string> present;
     doctor::Report fresh = report;

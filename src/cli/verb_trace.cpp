@@ -1,6 +1,5 @@
 // `estab trace`: each transition as it happens, of Linux's connections and of running stacks'.
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <cstdio>
 
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "observe/bpf/state_clock.h"
 #include "observe/control_client.h"
 #include "observe/trace_filter.h"
@@ -49,23 +49,13 @@ constexpr const char* kFooter =
     "  estab trace --json --all-namespaces\n"
     "  estab trace --source estab --stack web\n";
 
-volatile sig_atomic_t stop_asked = 0;
-
-void ask_to_stop(int) { stop_asked = 1; }
-
-void watch_signals() {
-  struct sigaction action {};
-  action.sa_handler = ask_to_stop;  // without SA_RESTART: waits end
-  for (const int one : {SIGINT, SIGTERM}) ::sigaction(one, &action, nullptr);
-}
-
 class Trace {
  public:
   explicit Trace(const TraceFlags& flags, observe::TraceFilter filter)
       : flags_(flags), filter_(std::move(filter)) {}
 
   int run() {
-    watch_signals();
+    note_interrupts();
     open_sources();
     say_blind_spots();
     const bool terminal = ::isatty(STDOUT_FILENO) != 0;
@@ -75,7 +65,7 @@ class Trace {
     }
     const auto begin = std::chrono::steady_clock::now();
     const std::chrono::duration<double> limit(flags_.seconds);
-    while (stop_asked == 0 && !enough_) {
+    while (!interrupted() && !enough_) {
       if (flags_.seconds > 0 && std::chrono::steady_clock::now() - begin >= limit) break;
       step(kPatience);
       if (terminal || std::chrono::steady_clock::now() - flushed_ > kBetweenFlushes) flush();

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """`estab ss ARGS` beside iproute2's `ss ARGS`, and `estab netstat ARGS` beside net-tools', for the same
-sockets: all states that Linux lists, both families. Blanks may differ, and what moves between two looks
+sockets: all states that Linux lists, both families, beside the ten pathologies. Blanks may differ, and what moves between two looks
 (clocks), nothing else. As root, with ss and netstat at hand; else it says SKIPPED.
 
     ss_differential.py            all
@@ -182,6 +182,8 @@ def check_kill(environment):
 def main():
     enter_namespace()
     from menagerie import Menagerie
+    from ward import Ward
+    patients = Ward()
     animals = Menagerie()
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -199,6 +201,7 @@ def main():
             failures += check_kill(environment)
         finally:
             animals.close()
+            patients.close()
     print(f"{len(SS)} argument lists of ss, {len(SS_ERRORS)} wrong ones, {len(NETSTAT)} of netstat: {failures} differ")
     sys.stdout.flush()
     os._exit(1 if failures else 0)
