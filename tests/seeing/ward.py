@@ -2,7 +2,6 @@
 the caller is in: what people look at when they are paged. Keep the object; close() ends them."""
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -37,10 +36,15 @@ class Ward(World):
         self.start(case.name, "sick", case.what, case.knobs if case.kind != 10 else {}, case.descriptors)
         case.begin(self, case)
 
-    def alive(self):
-        """How many of their sockets ss sees, by kind of finding."""
-        doctor = [os.environ["ESTAB"], "doctor", "--json", "--source", "linux", "--interval", "0.5", "--old", "1"]
-        return subprocess.run(doctor, capture_output=True, text=True, env=self.environment).stdout
+    def absent(self):
+        """What each must have piled up by now, where ss sees less of it."""
+        piles = {"state close-wait sport = :9001": 40, "state time-wait dport = :9002": 900,
+                 "state syn-recv sport = :9003": 40, "state syn-sent dport = :9004": 8,
+                 "state fin-wait-2 dport = :9005": 6, "state fin-wait-1 dport = :9006": 1,
+                 "state listening sport = :9007": 1, "state established sport = :9008": 6,
+                 "state established dport = :9009": 300, "state listening sport = :9010": 1}
+        seen = {pile: len(self.sh(f"ss -tnH {pile}").splitlines()) for pile in piles}
+        return [f"{pile}: {seen[pile]} of {wanted}" for pile, wanted in piles.items() if seen[pile] < wanted]
 
     def close(self):
         for one in self.lines:
