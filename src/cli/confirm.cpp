@@ -14,7 +14,7 @@ bool confirmed(const std::string& question) {
   if (::isatty(STDIN_FILENO) == 0) {
     throw Failure("nothing was ended: nobody is here to ask; --yes answers for you");
   }
-  std::fflush(stdout);
+  (void)std::fflush(stdout);
   fmt::print(stderr, "{} [y/N] ", question);
   std::string answer;
   std::getline(std::cin, answer);

@@ -142,7 +142,7 @@ void add_summary(CLI::App& app, const Chosen& chosen) {
   auto flags = std::make_shared<SummaryFlags>();
   CLI::App* verb = app.add_subcommand("summary", kAbout);
   verb->footer(kFooter);
-  verb->add_option("--by", flags->by, fmt::format("{}; state unless given", observe::kGroupNames))
+  verb->add_option("--by", flags->by, fmt::format("one of {}", observe::kGroupNames))
       ->type_name("KEY");
   verb->add_option("-w,--wait", flags->wait, "looks again every so many seconds")
       ->type_name("SECONDS")

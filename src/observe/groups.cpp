@@ -74,7 +74,7 @@ PortRange ephemeral_ports() {
     if (std::fscanf(file, "%u %u", &first, &last) == 2) {
       range = {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
     }
-    std::fclose(file);
+    (void)std::fclose(file);
   }
   return range;
 }
