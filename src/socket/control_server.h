@@ -3,7 +3,7 @@
 // steps, one bounded slice a request, so that nothing here stalls the stack.
 //
 //   auto control = ControlServer::open({.name = "web"}, now);
-//   loop.watch(control->poll_fd(), EPOLLIN, [&](auto) { control->serve(stack, dev::now()); });
+//   loop.watch(control->poll_fd(), EPOLLIN, [&](auto) { control->serve(stack, sites, now()); });
 //
 // Who may ask: the same user and root (SO_PEERCRED); the directory is 0700 besides.
 #pragma once
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "estab/time.h"
+#include "socket/call_sites.h"
 #include "stack/control_protocol.h"
 #include "stack/stack.h"
 
@@ -40,7 +41,8 @@ class ControlServer {
 
   int poll_fd() const { return epoll_; }  // readable when serve() has something to do
   // Accepts, reads and answers what is there: at most one request of each client.
-  void serve(stack::Stack& stack, Instant now);
+  // `sites`: null while no calls are recorded.
+  void serve(stack::Stack& stack, const CallSiteTable* sites, Instant now);
   const std::string& path() const { return path_; }
 
  private:
@@ -55,9 +57,15 @@ class ControlServer {
   ControlServer() = default;
   void accept_clients();
   bool admit(int fd);
-  bool serve_client(Client& client, stack::Stack& stack, Instant now);
+  struct Asked {  // what requests are answered from
+    stack::Stack& stack;
+    const CallSiteTable* sites;
+    Instant now;
+  };
+  bool serve_client(Client& client, const Asked& asked);
   bool read_some(Client& client);
-  bool answer_one(Client& client, stack::Stack& stack, Instant now);
+  bool answer_one(Client& client, const Asked& asked);
+  stack::control::Reply reply_to(const stack::control::Request& request, const Asked& asked) const;
   bool flush(Client& client);
   void drop(std::size_t index);
 

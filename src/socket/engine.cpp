@@ -85,7 +85,7 @@ void Engine::listen_to_tools() {
   options_.runtime_directory = control_->path().substr(0, control_->path().rfind('/'));
   driver_->watch(control_->poll_fd(), EPOLLIN, [this](std::uint32_t) {
     const Lock held(mutex_);
-    if (stack_ && control_) control_->serve(*stack_, driver_->now());
+    if (stack_ && control_) control_->serve(*stack_, call_sites_.get(), driver_->now());
   });
 }
 
@@ -110,6 +110,7 @@ void Engine::shut_down() {
   if (control_) driver_->watch(control_->poll_fd(), 0, nullptr);
   control_.reset();
   calls_.clear();
+  call_sites_.reset();
   stack_.reset();
   for (const auto& [interface, device] : devices_) {
     if (device->poll_fd() >= 0) driver_->watch(device->poll_fd(), 0, nullptr);

@@ -15,6 +15,7 @@
 #include "base/slab.h"
 #include "estab/socket.h"
 #include "estab/stack.h"
+#include "socket/call_sites.h"
 #include "socket/control_server.h"
 #include "socket/driver.h"
 #include "socket/entry.h"
@@ -148,6 +149,12 @@ class Engine : private Driven {
   // options.cpp
   Result<void> apply_options(Entry& entry);
 
+  // call_sites.cpp. `call` is made by the application: its stack is recorded where the knob says so.
+  void note_call(const Entry& entry, AppCall call) {
+    if (stack_->tuning().record_call_sites != 0 || call_sites_) record_call(entry, call);
+  }
+  void record_call(const Entry& entry, AppCall call);
+
   // look.cpp
   State state_of(const Entry& entry) const;
   Readiness readiness_of(const Entry& entry) const;
@@ -170,6 +177,7 @@ class Engine : private Driven {
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<ControlServer> control_;  // none: tools can't ask
   Slab<Entry, SocketTag> entries_;
+  std::unique_ptr<CallSiteTable> call_sites_;  // none while the knob is off
   std::unordered_map<std::uint64_t, SocketId> by_connection_;
   std::unordered_map<std::uint64_t, SocketId> by_listener_;
   std::vector<SocketId> lingering_;  // in close(): to be looked at after each step
