@@ -14,14 +14,19 @@ bool begins_with_one_of(std::string_view text, std::initializer_list<std::string
                      [&](std::string_view one) { return text.starts_with(one); });
 }
 
+std::string file_of(const bpf::Frame& frame) {
+  return frame.module.substr(frame.module.rfind('/') + 1);
+}
+
 // The C library's wrappers are no news, nor is what a sanitizer puts around them.
 bool of_c_library(const bpf::Frame& frame) {
-  const std::string file = frame.module.substr(frame.module.rfind('/') + 1);
-  return begins_with_one_of(file, {"libc.so", "libc-", "libpthread", "ld-linux", "libasan"});
+  return begins_with_one_of(file_of(frame),
+                            {"libc.so", "libc-", "libpthread", "ld-linux", "libasan"});
 }
 
 bool of_the_sockets(const bpf::Frame& frame) {
-  return begins_with_one_of(frame.function,
+  return file_of(frame).starts_with("libestab.") ||
+         begins_with_one_of(frame.function,
                             {"estab::socket::", "estab::Socket::", "estab::SocketBase::",
                              "estab::Listener::", "estab::ConnectionPool::", "estab::Stack::"}) ||
          (frame.function.starts_with("estab_") && frame.function.find(' ') == std::string::npos);
@@ -64,6 +69,15 @@ std::vector<bpf::Frame> own_frames(const std::vector<bpf::Frame>& frames, std::s
     if (frame.function == "main" || own.size() == most) break;
   }
   return own;
+}
+
+std::vector<std::string> function_lines(const std::vector<bpf::Frame>& frames) {
+  constexpr std::size_t kMostLines = 12;
+  std::vector<std::string> lines;
+  for (const bpf::Frame& frame : own_frames(frames, kMostLines)) {
+    lines.push_back(bpf::frame_text(frame));
+  }
+  return lines;
 }
 
 std::string code_text(const bpf::SocketCalls& calls, const std::string& made_text) {

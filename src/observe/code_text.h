@@ -11,6 +11,9 @@ namespace estab::observe {
 // this library's below a call of the sockets, nor the standard library's.
 std::vector<bpf::Frame> own_frames(const std::vector<bpf::Frame>& frames, std::size_t most);
 
+// The same as lines for people, up to a dozen.
+std::vector<std::string> function_lines(const std::vector<bpf::Frame>& frames);
+
 // One line for a finding; "" when nothing was seen. `made_text` where the maker is not known.
 std::string code_text(const bpf::SocketCalls& calls, const std::string& made_text = "");
 
