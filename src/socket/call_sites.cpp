@@ -93,6 +93,14 @@ control::CallSites CallSiteTable::slice(std::uint64_t from, std::uint32_t limit)
   return reply;
 }
 
+control::CallSites Engine::recorded_calls(std::uint64_t from, std::uint32_t limit) const {
+  const bool recording = stack_ && stack_->tuning().record_call_sites != 0;
+  control::CallSites reply;
+  if (recording && call_sites_) reply = call_sites_->slice(from, limit);
+  reply.recording = recording;
+  return reply;
+}
+
 void Engine::record_call(const Entry& entry, AppCall call) {
   if (stack_->tuning().record_call_sites == 0) return call_sites_.reset();
   const tcp::Connection* connection =

@@ -74,6 +74,7 @@ tl::expected<std::unique_ptr<ControlServer>, std::string> ControlServer::open(
                        options.wall_offset,
                        now,
                        now};
+  server->recorded_calls_ = options.recorded_calls;
   const std::string path = *directory + "/" + control::socket_file_name(pid, name);
   server->listener_ = listen_on(path);
   if (server->listener_ < 0) {
@@ -97,11 +98,10 @@ ControlServer::~ControlServer() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
-void ControlServer::serve(stack::Stack& stack, const CallSiteTable* sites, Instant now) {
-  const Asked asked{stack, sites, now};
+void ControlServer::serve(stack::Stack& stack, Instant now) {
   accept_clients();
   for (std::size_t i = clients_.size(); i-- > 0;) {
-    if (!serve_client(clients_[i], asked)) drop(i);
+    if (!serve_client(clients_[i], stack, now)) drop(i);
   }
 }
 
@@ -132,9 +132,9 @@ bool ControlServer::admit(int fd) {
 }
 
 // False when the client is to be dropped.
-bool ControlServer::serve_client(Client& client, const Asked& asked) {
+bool ControlServer::serve_client(Client& client, stack::Stack& stack, Instant now) {
   if (!client.out.empty()) return flush(client);  // who doesn't read gets no further answers
-  return read_some(client) && answer_one(client, asked);
+  return read_some(client) && answer_one(client, stack, now);
 }
 
 bool ControlServer::read_some(Client& client) {
@@ -147,20 +147,15 @@ bool ControlServer::read_some(Client& client) {
   return n > 0;
 }
 
-control::Reply ControlServer::reply_to(const control::Request& request, const Asked& asked) const {
-  if (request.kind != control::Kind::CallSites) {
-    return control::answer(request, identity_, asked.stack, asked.now);
+control::Reply ControlServer::reply_to(const control::Request& request, stack::Stack& stack,
+                                       Instant now) const {
+  if (request.kind == control::Kind::CallSites && recorded_calls_) {
+    return recorded_calls_(request.from, request.limit);
   }
-  control::CallSites reply;
-  const bool recording = asked.stack.tuning().record_call_sites != 0;
-  if (recording && asked.sites != nullptr) {
-    reply = asked.sites->slice(request.from, request.limit);
-  }
-  reply.recording = recording;
-  return reply;
+  return control::answer(request, identity_, stack, now);
 }
 
-bool ControlServer::answer_one(Client& client, const Asked& asked) {
+bool ControlServer::answer_one(Client& client, stack::Stack& stack, Instant now) {
   const auto size = control::frame_size(client.in, control::kMaxRequest);
   if (!size) {
     client.out = control::encode(control::Reply(control::Refusal{size.error()}));
@@ -171,7 +166,7 @@ bool ControlServer::answer_one(Client& client, const Asked& asked) {
   const auto request = control::decode_request({client.in.data(), *size});
   client.in.erase(client.in.begin(), client.in.begin() + static_cast<std::ptrdiff_t>(*size));
   client.last_used = ++uses_;
-  client.out = control::encode(request ? reply_to(*request, asked)
+  client.out = control::encode(request ? reply_to(*request, stack, now)
                                        : control::Reply(control::Refusal{request.error()}));
   return flush(client);
 }

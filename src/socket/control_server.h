@@ -3,18 +3,18 @@
 // steps, one bounded slice a request, so that nothing here stalls the stack.
 //
 //   auto control = ControlServer::open({.name = "web"}, now);
-//   loop.watch(control->poll_fd(), EPOLLIN, [&](auto) { control->serve(stack, sites, now()); });
+//   loop.watch(control->poll_fd(), EPOLLIN, [&](auto) { control->serve(stack, dev::now()); });
 //
 // Who may ask: the same user and root (SO_PEERCRED); the directory is 0700 besides.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
 #include "estab/time.h"
-#include "socket/call_sites.h"
 #include "stack/control_protocol.h"
 #include "stack/stack.h"
 
@@ -26,6 +26,8 @@ struct ControlOptions {
   std::string version;      // of the library
   Duration wall_offset{0};  // to add to Instants to get the time since 1970
   std::string directory;    // empty: the first usable of control::runtime_directories()
+  // Answers CallSites, within serve(): from which connection on, how many at most.
+  std::function<stack::control::CallSites(std::uint64_t, std::uint32_t)> recorded_calls;
 };
 
 class ControlServer {
@@ -41,8 +43,7 @@ class ControlServer {
 
   int poll_fd() const { return epoll_; }  // readable when serve() has something to do
   // Accepts, reads and answers what is there: at most one request of each client.
-  // `sites`: null while no calls are recorded.
-  void serve(stack::Stack& stack, const CallSiteTable* sites, Instant now);
+  void serve(stack::Stack& stack, Instant now);
   const std::string& path() const { return path_; }
 
  private:
@@ -57,19 +58,16 @@ class ControlServer {
   ControlServer() = default;
   void accept_clients();
   bool admit(int fd);
-  struct Asked {  // what requests are answered from
-    stack::Stack& stack;
-    const CallSiteTable* sites;
-    Instant now;
-  };
-  bool serve_client(Client& client, const Asked& asked);
+  bool serve_client(Client& client, stack::Stack& stack, Instant now);
   bool read_some(Client& client);
-  bool answer_one(Client& client, const Asked& asked);
-  stack::control::Reply reply_to(const stack::control::Request& request, const Asked& asked) const;
+  bool answer_one(Client& client, stack::Stack& stack, Instant now);
+  stack::control::Reply reply_to(const stack::control::Request& request, stack::Stack& stack,
+                                 Instant now) const;
   bool flush(Client& client);
   void drop(std::size_t index);
 
   stack::control::Identity identity_;
+  std::function<stack::control::CallSites(std::uint64_t, std::uint32_t)> recorded_calls_;
   std::string path_;
   int listener_ = -1;
   int epoll_ = -1;

@@ -73,6 +73,9 @@ void Engine::listen_to_tools() {
   control.name = options_.name;
   control.directory = options_.runtime_directory;
   control.wall_offset = dev::wall_clock_offset();
+  control.recorded_calls = [this](std::uint64_t from, std::uint32_t limit) {
+    return recorded_calls(from, limit);
+  };
   auto server = ControlServer::open(control, now());
   if (options_.runtime_directory.empty()) {
     options_.runtime_directory = default_runtime_directory();
@@ -85,7 +88,7 @@ void Engine::listen_to_tools() {
   options_.runtime_directory = control_->path().substr(0, control_->path().rfind('/'));
   driver_->watch(control_->poll_fd(), EPOLLIN, [this](std::uint32_t) {
     const Lock held(mutex_);
-    if (stack_ && control_) control_->serve(*stack_, call_sites_.get(), driver_->now());
+    if (stack_ && control_) control_->serve(*stack_, driver_->now());
   });
 }
 

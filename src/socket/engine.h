@@ -86,6 +86,8 @@ class Engine : private Driven {
   Result<ConnectionInfo> info(SocketId id) const;
   Readiness readiness(SocketId id) const;  // 0 when it is gone
   std::size_t descriptors() const;
+  // The calls recorded of the connection `from` and those after it; wants the mutex held.
+  stack::control::CallSites recorded_calls(std::uint64_t from = 0, std::uint32_t limit = 0) const;
   // Stack::visit() of the floor below.
   std::uint64_t visit(std::uint64_t cursor, std::size_t limit,
                       const std::function<void(const ConnectionInfo&)>& see) const;
