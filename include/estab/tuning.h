@@ -94,7 +94,7 @@ namespace estab {
   X(ip_default_ttl,           hops,        64,     1,      255, "TTL and hop limit (MUST-49)") \
   X(gc_thresh3,               count,     1024,     8,    65536, "neighbours kept at most") \
   /* looking */ \
-  X(record_call_sites,        flag,         0,     0,        1, "keep the stacks of the calls that made, read, wrote and closed each connection, for estab doctor and estab trace --stacks; some 2 us a call")
+  X(record_call_sites,        flag,         0,     0,        1, "keep the stacks of the calls that made, read, wrote and closed each connection, for estab doctor and estab trace --stacks; some 3 us a call")
 // clang-format on
 
 struct Tuning {

@@ -60,13 +60,16 @@ std::string stack_text(const std::vector<bpf::Frame>& frames) {
 }  // namespace
 
 std::vector<bpf::Frame> own_frames(const std::vector<bpf::Frame>& frames, std::size_t most) {
+  constexpr std::size_t kMostUnnamed = 8;  // those of our own library cannot be told from others
   std::vector<bpf::Frame> own;
+  std::size_t named = 0, unnamed = 0;
   for (std::size_t i = behind_the_call(frames); i < frames.size(); ++i) {
     const bpf::Frame& frame = frames[i];
     if (of_the_sockets(frame)) break;  // a callback: below it lies the stack's own loop
     if (of_c_library(frame) || of_the_standard_library(frame)) continue;
     own.push_back(frame);
-    if (frame.function == "main" || own.size() == most) break;
+    ++(frame.function.empty() ? unnamed : named);
+    if (frame.function == "main" || named == most || unnamed == kMostUnnamed) break;
   }
   return own;
 }

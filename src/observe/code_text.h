@@ -8,7 +8,8 @@
 namespace estab::observe {
 
 // The innermost `most` frames that are the program's own, down to main(): not the C library's, nor
-// this library's below a call of the sockets, nor the standard library's.
+// this library's below a call of the sockets, nor the standard library's. Those without a name are
+// not counted, to a bound.
 std::vector<bpf::Frame> own_frames(const std::vector<bpf::Frame>& frames, std::size_t most);
 
 // The same as lines for people, up to a dozen.

@@ -41,6 +41,14 @@ TEST(CodeText, leaves_out_our_own_library_below_a_call_and_below_a_callback) {
             "take_one() leaky.cpp:12, called by on_ready() leaky.cpp:20; never read");
 }
 
+TEST(CodeText, addresses_without_names_are_told_further_down) {
+  std::vector<bpf::Frame> stack(5, frame("", "", 0, "/srv/stripped"));
+  stack.push_back(frame("main", "leaky.cpp", 40, "/srv/leaky"));
+  EXPECT_EQ(own_frames(stack, 3).size(), 6U);
+  stack.insert(stack.begin(), 40, stack.front());
+  EXPECT_EQ(own_frames(stack, 3).size(), 8U);
+}
+
 TEST(CodeText, tells_the_last_write_where_that_is_another_place) {
   bpf::SocketCalls calls;
   calls.read_by = {frame("pump()", "leaky.cpp", 12, "/srv/leaky")};
