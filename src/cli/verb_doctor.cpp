@@ -104,11 +104,15 @@ doctor::Report look(const DoctorFlags& flags, observe::CodeWatch* code) {
     if (code != nullptr && census.source == observe::Source::Linux) {
       if (const auto read = code->refresh(); !read) report.not_seen.push_back(read.error());
       census.who_made = [code](std::uint64_t cookie) { return code->of(cookie); };
+      census.not_named = [code] { return code->unnamed(); };
     }
     report.looked_at.push_back(census.where);
     report.seconds = std::chrono::duration<double>(census.between).count();
     report.connections += census.after.size();
     for (auto& finding : doctor::examine(census)) report.findings.push_back(std::move(finding));
+    if (census.not_named) {
+      for (auto& line : census.not_named()) report.not_seen.push_back(std::move(line));
+    }
     for (auto& line : one->not_seen) report.not_seen.push_back(std::move(line));
   }
   std::stable_sort(report.findings.begin(), report.findings.end(),

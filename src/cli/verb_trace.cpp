@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <set>
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -47,6 +48,7 @@ constexpr const char* kFooter =
     "  estab trace --resets dport = :443\n"
     "  estab trace state time-wait --seconds 10\n"
     "  estab trace --json --all-namespaces\n"
+    "  estab trace --stacks dport = :5432        (which code opens and closes these?)\n"
     "  estab trace --source estab --stack web\n";
 
 class Trace {
@@ -86,7 +88,7 @@ class Trace {
     };
     if (flags_.source != "estab") open_linux(on);
     if (flags_.source == "linux") return;
-    auto stacks = observe::trace_stacks(flags_.stack, on);
+    auto stacks = observe::trace_stacks(flags_.stack, flags_.linux_options.stacks, on);
     if (stacks) {
       sources_.push_back(std::move(*stacks));
     } else if (sources_.empty() || !flags_.stack.empty()) {
@@ -100,14 +102,20 @@ class Trace {
       if (traced) return sources_.push_back(std::move(*traced));
       say("trace", traced.error());
     }
+    if (flags_.linux_options.stacks) {
+      say("trace",
+          "--stacks: without BPF no call on Linux's sockets is seen, so that none is named");
+    }
     auto polled = observe::poll_linux(std::chrono::milliseconds(flags_.interval_ms), on);
     if (!polled) throw Failure(polled.error());
     sources_.push_back(std::move(*polled));
   }
 
-  void say_blind_spots() const {
+  void say_blind_spots() {
     for (const auto& source : sources_) {
-      for (const std::string& line : source->blind_spots()) say("trace", line);
+      for (const std::string& line : source->blind_spots()) {
+        if (said_.insert(line).second) say("trace", line);
+      }
     }
   }
 
@@ -120,6 +128,7 @@ class Trace {
       }
     }
     show_batch();
+    say_blind_spots();
     const std::uint64_t now_lost = lost();
     if (now_lost == said_lost_) return;
     said_lost_ = now_lost;
@@ -164,6 +173,7 @@ class Trace {
   observe::TraceFilter filter_;
   std::vector<observe::TraceEvent> batch_;
   std::vector<observe::TraceSourcePtr> sources_;
+  std::set<std::string> said_;
   std::uint64_t shown_ = 0, said_lost_ = 0;
   std::chrono::steady_clock::time_point flushed_{};
   bool enough_ = false, full_ = false;
@@ -197,6 +207,9 @@ void add_trace(CLI::App& app, const Chosen& chosen) {
   verb->add_flag("--resets", flags->linux_options.resets,
                  "each RST sent and received too, with Linux's reason");
   verb->add_flag("--retransmits", flags->linux_options.retransmits, "each retransmission too");
+  verb->add_flag(
+      "--stacks", flags->linux_options.stacks,
+      "below a move that a call made: the functions that called, and those that made it");
   verb->add_flag("--json", flags->json, "one JSON object a line");
   verb->add_flag("--date", flags->format.date, "the date before the time");
   verb->add_flag("-H,--no-header", flags->no_header, "no header line");

@@ -52,6 +52,13 @@ class ControlClient {
   Asked<stack::control::KnobValues> tuning();
   Asked<stack::control::KnobValues> set_tuning(const std::string& name, const std::string& value);
   Asked<stack::control::Events> events(std::uint64_t since);
+  // Those of all connections; nothing but `recording` where the knob record_call_sites is off.
+  Asked<stack::control::CallSites> call_sites();
+  // That of one connection, with its stacks; nothing in `sites`: not recorded.
+  Asked<stack::control::CallSites> call_site(std::uint64_t connection);
+  // The process that listens there, by its number in the caller's own namespace, which may be
+  // another than it believes to have; 0: not in this namespace.
+  std::uint32_t process() const;
   // Aborts it, or shuts its sending side down. False: it had gone, or another has its tuple now.
   Asked<bool> end(const Connection& connection, bool abort);
 

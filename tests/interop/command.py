@@ -27,7 +27,8 @@ WRONG = [
     ["connect", "-l", "10.0.0.1", "80"], ["connect", "10.0.0.1", "80", "-w", "soon"],
     ["tuning", "--source", "linux", "tcp_tw_reuse=1"], ["counters", "--source", "linux", "Nosuch"],
     ["tuning", "nosuch"], ["tuning", "nosuch=1"], ["tuning", "--default", "time_wait=1"],
-    ["trace", "--source", "moon"], ["trace", "state", "sleeping"], ["counters", "--list", "Nosuch"], ["diagram", "--format", "png"], ["ladder"],
+    ["trace", "--source", "moon"], ["trace", "state", "sleeping"],
+    ["trace", "--stacks=deep"], ["tuning", "record_call_site=1"], ["counters", "--list", "Nosuch"], ["diagram", "--format", "png"], ["ladder"],
 ]
 FAILS = [
     ["ss", "--stack", "nobody"], ["tuning", "--stack", "nobody"], ["tuning", "time_wait=1"],
@@ -47,6 +48,7 @@ FINE = [
     ["tuning", "--source", "linux"], ["tuning", "--source", "linux", "--json", "tcp_tw_reuse"],
     ["summary", "--source", "linux"], ["summary", "--by", "process", "--json"],
     ["kill", "--dry-run", "--source", "linux", "state", "last-ack"],
+    ["trace", "--stacks", "--source", "linux", "--no-bpf", "--seconds", "0.1"], ["tuning", "record_call_sites"],
     ["diagram", "--rows"], ["diagram", "--live", "--source", "linux"], ["diagram", "--matrix"], ["diagram", "--format", "svg"], ["--version"],
 ]
 

@@ -64,8 +64,12 @@ struct sock_common {
   atomic64_t skc_cookie;
   unsigned long skc_flags;
 };
+typedef struct {
+  int owned;
+} socket_lock_t;
 struct sock {
   struct sock_common __sk_common;
+  socket_lock_t sk_lock;
   int sk_err;
   kuid_t sk_uid;
   __u16 sk_protocol;

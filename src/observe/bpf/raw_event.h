@@ -21,6 +21,7 @@ enum raw_flag {
   RAW_OWNER_LISTENER = 4,  // the owner is the listener's: not accepted yet, as far as was seen
   RAW_OWNER_KNOWN = 8,     // the owner made, accepted or holds it
   RAW_AGE_FROM_RTT = 16,   // in_state_ns is the SYN,ACK's round trip
+  RAW_BY_CALL = 32,        // a system call of `running` moved it
 };
 
 // Set before loading.
@@ -54,9 +55,10 @@ struct raw_life {
 
 // The words on top of the user's stack at a call: the C library's wrapper has no frame of its own,
 // so that following frame pointers alone would pass over its caller.
+enum raw_top_call { RAW_TOP_MADE, RAW_TOP_READ, RAW_TOP_MOVED };
 struct raw_top_key {
   __u64 cookie;
-  __u32 read;  // 0: the call that made it
+  __u32 call;  // RAW_TOP_MADE, RAW_TOP_READ, or RAW_TOP_MOVED and Linux's number of the new state
   __u32 pad;
 };
 struct raw_top {
@@ -84,6 +86,8 @@ struct raw_event {
   __u8 to;
   __u8 flags;
   __u8 pad[7];
+  __s32 call_stack;  // RAW_BY_CALL: that call's number in the map of stacks; < 0: none was kept
+  __s32 made_stack;  // of the call that made or accepted it; likewise
 };
 
 // One record of the two iterators that are pinned for readers (state_clock.h).

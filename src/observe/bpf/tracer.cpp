@@ -112,9 +112,10 @@ void Tracer::Impl::choose_programs() {
       blind.push_back(std::string("this kernel does not tell of ") + a.without);
     }
   }
-  const bool reads = options.stacks && tracepoint_arguments("sock_recv_length") >= 2;
+  const bool wants_reads = options.stacks && !options.events;
+  const bool reads = wants_reads && tracepoint_arguments("sock_recv_length") >= 2;
   bpf_program__set_autoload(program(object.get(), "on_read"), reads);
-  if (options.stacks && !reads) blind.emplace_back("this kernel does not tell of reads");
+  if (wants_reads && !reads) blind.emplace_back("this kernel does not tell of reads");
   // A storage or a stack map that nothing needs takes no room.
   if (!options.stacks) {
     bpf_map__set_max_entries(map(object.get(), "stacks"), 1);
@@ -281,8 +282,8 @@ tl::expected<StackFrames, std::string> Tracer::stack(std::int32_t number) const 
   return frames;
 }
 
-StackFrames Tracer::stack_top(std::uint64_t cookie, bool read) const {
-  const raw_top_key key{cookie, read ? 1u : 0u, 0};
+StackFrames Tracer::stack_top(std::uint64_t cookie, std::uint32_t call) const {
+  const raw_top_key key{cookie, call, 0};
   raw_top top{};
   if (bpf_map_lookup_elem(bpf_map__fd(map(impl_->object.get(), "tops")), &key, &top) != 0)
     return {};
