@@ -109,6 +109,7 @@ class Trace {
       auto traced = observe::trace_linux(flags_.linux_options, on);
       if (traced) return sources_.push_back(std::move(*traced));
       say("trace", traced.error());
+      if (flags_.linux_options.keep) say("trace", "--keep: nothing is kept without BPF");
     }
     auto polled = observe::poll_linux(std::chrono::milliseconds(flags_.interval_ms), on);
     if (!polled) throw Failure(polled.error());
