@@ -76,7 +76,8 @@ Duration seconds_of(double seconds) {
 }
 
 std::vector<std::unique_ptr<doctor::Looker>> lookers(const DoctorFlags& flags,
-                                                     std::vector<std::string>& failed) {
+                                                     std::vector<std::string>& failed,
+                                                     std::vector<std::string>& not_seen) {
   std::vector<std::unique_ptr<doctor::Looker>> all;
   const bool stacks_only = flags.source == "estab" || !flags.stack.empty();
   if (!stacks_only) all.push_back(doctor::look_at_linux());
@@ -88,13 +89,16 @@ std::vector<std::unique_ptr<doctor::Looker>> lookers(const DoctorFlags& flags,
   }
   for (const auto& address : *stacks) all.push_back(doctor::look_at_stack(address));
   if (all.empty()) failed.push_back("no stack is running");
+  if (flags.source != "auto" && flags.stack.empty()) {
+    if (auto hidden = observe::stacks_not_seen(); !hidden.empty()) not_seen.push_back(hidden);
+  }
   return all;
 }
 
 // `code`: who made the sockets; null when nobody watches.
 doctor::Report look(const DoctorFlags& flags, observe::CodeWatch* code) {
   doctor::Report report;
-  auto gathered = doctor::gather(lookers(flags, report.failed), seconds_of(flags.interval),
+  auto gathered = doctor::gather(lookers(flags, report.failed, report.not_seen), seconds_of(flags.interval),
                                  {clock_now, let_pass});
   for (auto& one : gathered) {
     if (!one) {

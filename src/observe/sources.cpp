@@ -26,6 +26,10 @@ bool passes(const LinuxQuery& query, const Connection& c) {
   return query.filter == nullptr || query.filter->matches(c);
 }
 
+void tell(Looked& looked, std::string line) {
+  if (!line.empty()) looked.blind_spots.push_back(std::move(line));
+}
+
 Asked<void> look_at_stacks(const Look& look, Looked& looked) {
   const auto stacks = find_stacks(look.stack);
   if (!stacks) return wrong(stacks.error());
@@ -39,11 +43,8 @@ Asked<void> look_at_stacks(const Look& look, Looked& looked) {
                    [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   append(looked.connections, std::move(*connections));
   looked.stacks = true;
+  if (look.stack.empty() && look.where != Where::Auto) tell(looked, stacks_not_seen());
   return {};
-}
-
-void tell(Looked& looked, std::string line) {
-  if (!line.empty()) looked.blind_spots.push_back(std::move(line));
 }
 
 // Each namespace without its owners, then one search for all of them.
