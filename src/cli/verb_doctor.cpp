@@ -19,6 +19,7 @@
 #include "observe/doctor/gather.h"
 #include "observe/doctor/report.h"
 #include "observe/doctor/rules.h"
+#include "observe/linux/namespaces.h"
 
 namespace estab::cli {
 namespace {
@@ -34,6 +35,7 @@ struct DoctorFlags {
   std::string alerts;
   std::string source = "auto";
   std::string stack;
+  std::string net;  // a network namespace to look into; empty: the caller's
 };
 
 constexpr int kHealthy = 0, kWarnings = 1, kCritical = 2, kCouldNotLook = 3;
@@ -51,6 +53,8 @@ constexpr const char* kFooter =
     "  estab doctor\n"
     "  estab doctor --interval 10 --source linux\n"
     "  estab doctor --watch\n"
+    "  estab doctor -N blue --source linux\n"
+    "  estab doctor --source linux -N /proc/4711/ns/net    (a container's, by a process in it)\n"
     "  estab doctor --json | jq '.findings[].headline'\n"
     "  estab doctor --alerts /etc/prometheus/rules/tcp.yml\n";
 
@@ -73,7 +77,8 @@ Duration seconds_of(double seconds) {
 }
 
 std::vector<std::unique_ptr<doctor::Looker>> lookers(const DoctorFlags& flags,
-                                                     std::vector<std::string>& failed) {
+                                                     std::vector<std::string>& failed,
+                                                     std::vector<std::string>& not_seen) {
   std::vector<std::unique_ptr<doctor::Looker>> all;
   const bool stacks_only = flags.source == "estab" || !flags.stack.empty();
   if (!stacks_only) all.push_back(doctor::look_at_linux());
@@ -85,14 +90,17 @@ std::vector<std::unique_ptr<doctor::Looker>> lookers(const DoctorFlags& flags,
   }
   for (const auto& address : *stacks) all.push_back(doctor::look_at_stack(address));
   if (all.empty()) failed.push_back("no stack is running");
+  if (flags.source != "auto" && flags.stack.empty()) {
+    if (auto hidden = observe::stacks_not_seen(); !hidden.empty()) not_seen.push_back(hidden);
+  }
   return all;
 }
 
 // `code`: who made the sockets; null when nobody watches.
 doctor::Report look(const DoctorFlags& flags, observe::CodeWatch* code) {
   doctor::Report report;
-  auto gathered = doctor::gather(lookers(flags, report.failed), seconds_of(flags.interval),
-                                 {clock_now, let_pass});
+  auto gathered = doctor::gather(lookers(flags, report.failed, report.not_seen),
+                                 seconds_of(flags.interval), {clock_now, let_pass});
   for (auto& one : gathered) {
     if (!one) {
       report.failed.push_back(one.error());
@@ -195,6 +203,13 @@ int alerts(const DoctorFlags& flags) {
 
 int run_doctor(const DoctorFlags& flags) {
   if (!flags.alerts.empty()) return alerts(flags);
+  if (!flags.net.empty()) {
+    const auto entered = observe::enter_network_namespace(flags.net);
+    if (!entered) {
+      say("doctor", entered.error());
+      return kCouldNotLook;
+    }
+  }
   return flags.watch ? watch(flags) : once(flags);
 }
 
@@ -215,6 +230,9 @@ void add_doctor(CLI::App& app, const Chosen& chosen) {
       ->type_name("SOURCE");
   verb->add_option("--stack", flags->stack, "one stack alone: its name, pid or control socket")
       ->type_name("STACK");
+  verb->add_option("-N,--net", flags->net,
+                   "in this network namespace, a name or a path, as ss has it")
+      ->type_name("NAME");
   verb->add_option("--old", flags->old_seconds,
                    "from when on a connection stays too long in a state; 60 unless given")
       ->check(CLI::Range(0.1, 1e6))

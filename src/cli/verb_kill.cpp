@@ -137,7 +137,11 @@ int kill(const KillFlags& flags) {
     throw WrongUse("Linux can only abort (SOCK_DESTROY): expected no --close, or --source estab");
   }
   std::vector<StackTargets> of_stacks;
-  if (*where != observe::Where::Linux) of_stacks = targets_of(flags.look.stack, *filter);
+  if (*where != observe::Where::Linux) {
+    of_stacks = targets_of(flags.look.stack, *filter);
+    const std::string hidden = flags.look.stack.empty() ? observe::stacks_not_seen() : "";
+    if (!hidden.empty()) say("kill", hidden);
+  }
   std::vector<Connection> of_linux;
   if (*where != observe::Where::Stacks) {
     observe::Look look = flags.look;

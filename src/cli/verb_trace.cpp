@@ -101,6 +101,7 @@ class Trace {
       auto traced = observe::trace_linux(flags_.linux_options, on);
       if (traced) return sources_.push_back(std::move(*traced));
       say("trace", traced.error());
+      if (flags_.linux_options.keep) say("trace", "--keep: nothing is kept without BPF");
     }
     if (flags_.linux_options.stacks) {
       say("trace",

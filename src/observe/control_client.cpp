@@ -107,6 +107,16 @@ std::string list_of(const std::vector<StackAddress>& stacks) {
 
 }  // namespace
 
+std::string stacks_not_seen() {
+  std::size_t unreadable = 0;
+  for (const std::string& directory : directories_to_search()) {
+    unreadable += ::access(directory.c_str(), R_OK) != 0 && errno == EACCES ? 1 : 0;
+  }
+  if (unreadable == 0) return "";
+  return std::to_string(unreadable) + (unreadable == 1 ? " directory" : " directories") +
+         " where other users' stacks are found may not be read (root sees all)";
+}
+
 Asked<std::vector<StackAddress>> find_stacks(std::string_view selector) {
   return find_stacks_in(directories_to_search(), selector);
 }

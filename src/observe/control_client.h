@@ -29,6 +29,10 @@ struct StackAddress {
   std::string name;
 };
 
+// Directories of running stacks that may not be read: other users', who alone see theirs. In one line
+// for the user; empty: none.
+std::string stacks_not_seen();
+
 // All running stacks whose sockets lie in the runtime directories, by pid; with a selector (a path,
 // a pid or a name) those it names. None found is an error only with a selector.
 Asked<std::vector<StackAddress>> find_stacks(std::string_view selector);

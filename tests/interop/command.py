@@ -13,7 +13,7 @@ WRONG = [
     [], ["fly"], ["--flag"],
     ["ss", "--source", "sun"], ["ss", "--sort", "colour"], ["ss", "--group-by", "colour"], ["ss", "-K"],
     ["kill"], ["kill", "state", "nosuch"], ["kill", "--close", "--source", "linux", "state", "all"],
-    ["summary", "--by", "colour"], ["summary", "--count", "2"], ["doctor", "--interval", "soon"],
+    ["summary", "--by", "colour"], ["summary", "--count", "2"], ["doctor", "--interval", "soon"], ["doctor", "--net"],
     ["netstat", "--nosuch"], ["netstat", "--source", "sun"],
     ["serve"], ["serve", "--http"], ["serve", "--echo", "0"], ["serve", "--echo=70000"],
     ["serve", "--echo", "--address", "10.0.0.1"], ["serve", "--echo", "--address", "10.0.0.1/33"],

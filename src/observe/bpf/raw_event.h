@@ -29,11 +29,14 @@ struct raw_constants {
   __u32 only_netns;  // inode number; 0: all namespaces
   __u32 kinds;       // bits: which kinds go to the ring buffer
   __u32 with_stacks;
+  // Inode number of the process namespace whose numbers are told, 0: the first of all. What lives
+  // outside of it has none.
+  __u32 process_namespace;
 };
 
 // Who made or accepted a socket.
 struct raw_owner {
-  __u32 pid;  // of the process; 0: not known
+  __u32 pid;  // of the process; 0: not known, or outside of the tracer's process namespace
   char command[16];
 };
 
@@ -94,7 +97,7 @@ struct raw_event {
 struct raw_clock_record {
   __u64 cookie;
   __u32 netns;
-  __u32 pad;
+  __u32 process_namespace;  // raw_constants: whose numbers the owner and the reader have
   struct raw_life life;
 };
 

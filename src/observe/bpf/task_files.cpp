@@ -5,12 +5,17 @@
 
 #include "observe/bpf/object.h"
 #include "observe/bpf/raw_event.h"
+#include "observe/linux/namespaces.h"
 
 namespace estab::observe::bpf {
 
 tl::expected<std::vector<OwnerRow>, std::string> task_files() {
   auto object = open_object(task_files_object(), "estab_files");
   if (!object) return tl::unexpected(object.error());
+  if (auto* numbers_of =
+          static_cast<std::uint32_t*>(section(object->get(), ".rodata", sizeof(std::uint32_t)))) {
+    *numbers_of = own_process_namespace();
+  }
   if (auto loaded = load_object(object->get()); !loaded) return tl::unexpected(loaded.error());
   LinkPtr link(bpf_program__attach_iter(program(object->get(), "each_descriptor"), nullptr));
   if (link == nullptr) return tl::unexpected(refusal(errno, "attach a BPF iterator"));

@@ -10,7 +10,7 @@
 namespace estab::observe::bpf {
 
 struct OwnerRow {
-  std::uint32_t pid = 0;
+  std::uint32_t pid = 0;  // of the caller's process namespace
   std::uint32_t fd = 0;
   std::string command;       // the process's name, as /proc/PID/comm has it; not escaped
   std::uint64_t inode = 0;   // the socket's, as in socket:[4711]

@@ -71,8 +71,8 @@ static __always_inline void count_lost(void) {
 
 static __always_inline void running_owner(struct raw_owner *to) {
   struct task_struct *task = bpf_get_current_task_btf();
-  to->pid = task->tgid;
-  BPF_CORE_READ_STR_INTO(&to->command, task, group_leader, comm);
+  to->pid = process_number(task, wanted.process_namespace);
+  if (to->pid) BPF_CORE_READ_STR_INTO(&to->command, task, group_leader, comm);
 }
 
 static __always_inline __u32 netns_of(const struct sock_common *common) {
@@ -173,7 +173,8 @@ static __always_inline void begin(struct raw_life *life, __u64 now) {
 }
 
 static __always_inline void keep_gone(const struct raw_life *life, __u64 cookie, __u32 netns, __u8 state) {
-  struct raw_clock_record record = {.cookie = cookie, .netns = netns, .life = *life};
+  struct raw_clock_record record = {
+      .cookie = cookie, .netns = netns, .process_namespace = wanted.process_namespace, .life = *life};
   record.life.state = state;
   bpf_map_update_elem(&gone, &cookie, &record, BPF_ANY);
 }
@@ -415,7 +416,7 @@ int BPF_PROG(on_read, struct sock *sk, int result, int flags) {
   }
   __u64 cookie = bpf_get_socket_cookie(sk);
   learn_accepted(life, cookie);
-  life->reader = bpf_get_current_pid_tgid() >> 32;
+  life->reader = process_number(bpf_get_current_task_btf(), wanted.process_namespace);
   life->read_ns = now;
   if (result == 0) life->eof_seen = 1;
   if (wanted.with_stacks) life->read_stack = keep_stack(ctx, cookie, RAW_TOP_READ);
@@ -441,7 +442,7 @@ int meet_those_here(struct bpf_iter__task_file *ctx) {
     begin(life, bpf_ktime_get_ns());
     life->state = sk->__sk_common.skc_state;
   }
-  life->owner.pid = task->tgid;
+  life->owner.pid = process_number(task, wanted.process_namespace);
   BPF_CORE_READ_STR_INTO(&life->owner.command, task, group_leader, comm);
   life->owner_is = RAW_OWNER_KNOWN;
   return 0;
@@ -460,6 +461,7 @@ int read_lives(struct bpf_iter__tcp *ctx) {
   struct raw_clock_record record = {};
   record.cookie = bpf_get_socket_cookie(common);
   record.netns = netns_of(common);
+  record.process_namespace = wanted.process_namespace;
   learn_accepted(life, record.cookie);
   __builtin_memcpy(&record.life, life, sizeof record.life);
   bpf_seq_write(ctx->meta->seq, &record, sizeof record);

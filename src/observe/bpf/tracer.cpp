@@ -134,6 +134,11 @@ Expected<void> Tracer::Impl::open() {
   constants->only_netns = options.all_namespaces ? 0 : own_network_namespace();
   constants->kinds = kinds_of(options);
   constants->with_stacks = options.stacks;
+  constants->process_namespace = own_process_namespace();
+  if (constants->process_namespace != 0) {
+    blind.emplace_back(
+        "this is a process namespace of its own: processes outside of it are not named");
+  }
   choose_programs();
   return load_object(object.get());
 }
@@ -248,7 +253,7 @@ std::vector<std::string> Tracer::blind_spots() const { return impl_->blind; }
 
 tl::expected<void, std::string> Tracer::share() {
   if (auto opened = impl_->open_readers(); !opened) return tl::unexpected(opened.error());
-  auto folder = PinFolder::make(std::to_string(::getpid()));
+  auto folder = PinFolder::make(own_pins());
   if (!folder) return tl::unexpected(folder.error());
   if (auto pinned = impl_->pin_readers(*folder); !pinned) return tl::unexpected(pinned.error());
   impl_->shared = std::move(*folder);

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "observe/bpf/task_files.h"
+#include "observe/linux/namespaces.h"
 #include "observe/linux/proc_scan.h"
 
 namespace estab::observe {
@@ -45,7 +46,8 @@ OwnersSeen find_owners(std::vector<Connection>& connections, bool threads, bool 
   ProcScan scan = list_processes(threads);
   // Loading the iterator costs what looking into some thousand descriptors does.
   constexpr std::uint64_t kWorthBpf = 10'000;
-  const bool by_bpf = !threads && ::geteuid() == 0 && descriptors_of(scan) > kWorthBpf;
+  const bool by_bpf = !threads && ::geteuid() == 0 && descriptors_of(scan) > kWorthBpf &&
+                      proc_is_of_own_processes();
   seen.by_bpf = by_bpf && owners_by_bpf(connections, wanted);
   if (!seen.by_bpf) owners_by_proc(connections, wanted, scan, threads, all_holders);
   for (Connection& c : connections) {
@@ -54,12 +56,30 @@ OwnersSeen find_owners(std::vector<Connection>& connections, bool threads, bool 
       return std::tie(a.pid, a.tid, a.fd) > std::tie(b.pid, b.tid, b.fd);
     });
   }
-  if (!seen.by_bpf && ::geteuid() != 0) {
-    for (const ScannedProcess& process : scan.processes) {
-      if (!process.readable) ++seen.unreadable_processes;
-    }
+  for (const Connection& c : connections) {
+    if (c.owners.empty() && c.inode != 0 && has_owner(c)) ++seen.unseen;
+  }
+  if (seen.by_bpf) return seen;
+  for (const ScannedProcess& process : scan.processes) {
+    if (!process.readable) ++seen.unreadable_processes;
   }
   return seen;
+}
+
+std::string owners_not_seen(const OwnersSeen& seen) {
+  if (seen.unseen == 0) return "";
+  std::string line = std::to_string(seen.unseen) +
+                     (seen.unseen == 1 ? " socket shows" : " sockets show") + " no owner: ";
+  if (seen.unreadable_processes == 0) {
+    return line +
+           "no process of this /proc holds it (hidepid, or another process namespace); root "
+           "outside "
+           "sees all";
+  }
+  line += "the descriptors of " + std::to_string(seen.unreadable_processes) +
+          " processes may not be read ";
+  return line +
+         (::geteuid() == 0 ? "(needs CAP_SYS_PTRACE, in their user namespace)" : "(root sees all)");
 }
 
 }  // namespace estab::observe

@@ -9,7 +9,8 @@
 namespace estab::observe {
 
 struct OwnersSeen {
-  std::size_t unreadable_processes = 0;  // others' processes, whose descriptors may not be read
+  std::size_t unreadable_processes = 0;  // whose descriptors may not be read
+  std::size_t unseen = 0;                // sockets that somebody holds, and nobody was found
   bool by_bpf = false;
 };
 
@@ -18,5 +19,8 @@ struct OwnersSeen {
 // the most descriptors come first, and the scan ends when every inode is found, unless `all_holders`
 // wants those that share a socket too.
 OwnersSeen find_owners(std::vector<Connection>& connections, bool threads, bool all_holders = true);
+
+// What could not be seen, why and how to get it, in one line; empty: nothing.
+std::string owners_not_seen(const OwnersSeen& seen);
 
 }  // namespace estab::observe

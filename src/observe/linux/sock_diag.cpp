@@ -141,11 +141,8 @@ tl::expected<LinuxConnections, std::string> linux_connections(const LinuxQuery& 
   seen.connections = std::move(*rows);
   if (query.owners) {
     const OwnersSeen owners = find_owners(seen.connections, query.threads);
-    if (owners.unreadable_processes != 0) {
-      seen.blind_spots.push_back("the descriptors of " +
-                                 std::to_string(owners.unreadable_processes) +
-                                 " processes may not be read: their sockets show no owner (root "
-                                 "sees all)");
+    if (auto line = owners_not_seen(owners); !line.empty()) {
+      seen.blind_spots.push_back(std::move(line));
     }
   }
   if (query.owners || query.ages) add_recorded_lives(seen.connections, query);
