@@ -73,7 +73,7 @@ Asked<void> look_everywhere(const Look& look, Looked& looked) {
                                  " processes may not be read (root sees all)");
   }
   if (look.query.owners || needs.owners) {
-    tell(looked, owners_not_seen(find_owners(looked.connections, look.query.threads)));
+    tell(looked, owners_not_seen(OwnerSearch(look.query.threads).fill(looked.connections)));
     add_kept_owners(looked.connections);
   }
   std::erase_if(looked.connections, [&](const Connection& c) {

@@ -27,10 +27,8 @@ tl::expected<std::vector<OwnerRow>, std::string> task_files() {
        at += sizeof(raw_descriptor)) {
     raw_descriptor row;
     std::memcpy(&row, bytes->data() + at, sizeof row);
-    constexpr std::uint8_t kTcp = 6;
-    if (row.protocol != kTcp) continue;
-    rows.push_back({row.pid, row.fd, std::string(row.command, strnlen(row.command, 16)), row.inode,
-                    row.cookie, row.netns});
+    rows.push_back(
+        {row.pid, row.fd, std::string(row.command, strnlen(row.command, 16)), row.inode});
   }
   return rows;
 }

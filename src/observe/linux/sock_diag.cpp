@@ -136,11 +136,13 @@ tl::expected<LinuxConnections, std::string> linux_connections(const LinuxQuery& 
   const FilterNeeds needs = query.filter != nullptr ? query.filter->needs() : FilterNeeds{};
   const bool filter_late = needs.owners || needs.ages;
   LinuxConnections seen;
+  std::optional<OwnerSearch> search;
+  if (query.owners) search.emplace(query.threads);
   auto rows = all_rows(query, filter_late ? nullptr : query.filter);
   if (!rows) return tl::unexpected(rows.error());
   seen.connections = std::move(*rows);
-  if (query.owners) {
-    const OwnersSeen owners = find_owners(seen.connections, query.threads);
+  if (search) {
+    const OwnersSeen owners = search->fill(seen.connections);
     if (auto line = owners_not_seen(owners); !line.empty()) {
       seen.blind_spots.push_back(std::move(line));
     }
