@@ -97,7 +97,9 @@ namespace estab {
   X(ipfrag_time,              seconds,     30,     1,      120, "how long a reassembly waits") \
   X(ipfrag_max_per_source,    count,       64,     1,     4096, "reassemblies of one source at a time") \
   X(ip_default_ttl,           hops,        64,     1,      255, "TTL and hop limit (MUST-49)") \
-  X(gc_thresh3,               count,     1024,     8,    65536, "neighbours kept at most")
+  X(gc_thresh3,               count,     1024,     8,    65536, "neighbours kept at most") \
+  /* looking */ \
+  X(record_call_sites,        flag,         0,     0,        1, "keep the stacks of the calls that made, read, wrote and closed each connection, for estab doctor and estab trace --stacks; some 3 us a call")
 // clang-format on
 
 struct Tuning {

@@ -100,6 +100,29 @@ TEST_F(ControlTest, more_connections_than_a_slice_holds_come_whole) {
   EXPECT_EQ(client->connections().value().size(), 700u);
 }
 
+TEST_F(ControlTest, recorded_calls_are_asked_for_once_the_knob_is_on) {
+  auto listener = Listener::open(*stack_, *Endpoint::parse("127.0.0.1:80"));
+  ASSERT_TRUE(listener.has_value());
+  auto client = observe::ControlClient::open(address());
+  ASSERT_TRUE(client.has_value());
+  EXPECT_EQ(client->process(), static_cast<std::uint32_t>(::getpid()));
+  EXPECT_FALSE(client->call_sites().value().recording);
+  ASSERT_TRUE(client->set_tuning("record_call_sites", "1").has_value());
+  std::vector<Socket> sockets;
+  for (int i = 0; i < 200; ++i) {  // two ends each: more than a slice
+    sockets.push_back(*Socket::connect(*stack_, *Endpoint::parse("127.0.0.1:80")));
+    sockets.push_back(*listener->accept());
+  }
+  const auto all = client->call_sites();
+  ASSERT_TRUE(all.has_value()) << all.error();
+  EXPECT_TRUE(all->recording);
+  EXPECT_EQ(all->sites.size(), 400u);
+  EXPECT_EQ(all->stacks.size(), 2u);
+  const std::uint64_t id = all->sites[5].connection;
+  EXPECT_EQ(client->call_site(id).value().sites.at(0).connection, id);
+  EXPECT_TRUE(client->call_site(id + 100000).value().sites.empty());
+}
+
 TEST_F(ControlTest, only_this_user_may_enter) {
   struct stat status {};
   ASSERT_EQ(::stat(address().path.c_str(), &status), 0);

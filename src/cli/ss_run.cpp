@@ -2,9 +2,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <iostream>
-
 #include "cli/command.h"
+#include "cli/confirm.h"
 #include "cli/print_whole.h"
 #include "cli/ss_request.h"
 #include "observe/connection_json.h"
@@ -47,22 +46,14 @@ int print_summary(const SsRequest& request, observe::Where where) {
   return kDone;
 }
 
-bool confirmed(std::size_t count) {
-  if (::isatty(STDIN_FILENO) == 0) {
-    throw Failure("nobody to ask whether to close these: add --yes");
-  }
-  fmt::print(stderr, "close {} of Linux's sockets, as shown? [y/N] ", count);
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
-}
-
 // As ss -K, but never everything, and not without a question.
 int kill_connections(const SsRequest& request, const observe::Looked& looked) {
   if (!request.yes) {
     print_whole(drawn(looked.connections, request));
     if (looked.connections.empty()) return kDone;
-    if (!confirmed(looked.connections.size())) throw Failure("nothing was closed");
+    const std::string question =
+        fmt::format("Close {} of Linux's sockets, as shown?", looked.connections.size());
+    if (!confirmed(question)) throw Failure("nothing was closed");
   }
   const observe::DestroyReport report = observe::destroy_connections(looked.connections);
   if (request.yes) print_whole(drawn(report.closed, request));

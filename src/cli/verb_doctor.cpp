@@ -1,6 +1,5 @@
 // `estab doctor`: what is wrong with the connections of this system, why, and what to do.
 #include <fmt/format.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <set>
 
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "observe/code_watch.h"
 #include "observe/control_client.h"
@@ -19,6 +19,7 @@
 #include "observe/doctor/gather.h"
 #include "observe/doctor/report.h"
 #include "observe/doctor/rules.h"
+#include "observe/linux/namespaces.h"
 
 namespace estab::cli {
 namespace {
@@ -34,6 +35,7 @@ struct DoctorFlags {
   std::string alerts;
   std::string source = "auto";
   std::string stack;
+  std::string net;  // a network namespace to look into; empty: the caller's
 };
 
 constexpr int kHealthy = 0, kWarnings = 1, kCritical = 2, kCouldNotLook = 3;
@@ -51,11 +53,10 @@ constexpr const char* kFooter =
     "  estab doctor\n"
     "  estab doctor --interval 10 --source linux\n"
     "  estab doctor --watch\n"
+    "  estab doctor -N blue --source linux\n"
+    "  estab doctor --source linux -N /proc/4711/ns/net    (a container's, by a process in it)\n"
     "  estab doctor --json | jq '.findings[].headline'\n"
     "  estab doctor --alerts /etc/prometheus/rules/tcp.yml\n";
-
-volatile sig_atomic_t interrupted = 0;
-void note_interrupt(int) { interrupted = 1; }
 
 Instant clock_now() {
   timespec t{};
@@ -68,7 +69,7 @@ bool let_pass(Duration time) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
   const timespec left{seconds.count(), static_cast<long>((time - seconds).count())};
   ::pselect(0, nullptr, nullptr, nullptr, &left, nullptr);
-  return interrupted == 0;
+  return !interrupted();
 }
 
 Duration seconds_of(double seconds) {
@@ -76,7 +77,8 @@ Duration seconds_of(double seconds) {
 }
 
 std::vector<std::unique_ptr<doctor::Looker>> lookers(const DoctorFlags& flags,
-                                                     std::vector<std::string>& failed) {
+                                                     std::vector<std::string>& failed,
+                                                     std::vector<std::string>& not_seen) {
   std::vector<std::unique_ptr<doctor::Looker>> all;
   const bool stacks_only = flags.source == "estab" || !flags.stack.empty();
   if (!stacks_only) all.push_back(doctor::look_at_linux());
@@ -88,14 +90,17 @@ std::vector<std::unique_ptr<doctor::Looker>> lookers(const DoctorFlags& flags,
   }
   for (const auto& address : *stacks) all.push_back(doctor::look_at_stack(address));
   if (all.empty()) failed.push_back("no stack is running");
+  if (flags.source != "auto" && flags.stack.empty()) {
+    if (auto hidden = observe::stacks_not_seen(); !hidden.empty()) not_seen.push_back(hidden);
+  }
   return all;
 }
 
 // `code`: who made the sockets; null when nobody watches.
 doctor::Report look(const DoctorFlags& flags, observe::CodeWatch* code) {
   doctor::Report report;
-  auto gathered = doctor::gather(lookers(flags, report.failed), seconds_of(flags.interval),
-                                 {clock_now, let_pass});
+  auto gathered = doctor::gather(lookers(flags, report.failed, report.not_seen),
+                                 seconds_of(flags.interval), {clock_now, let_pass});
   for (auto& one : gathered) {
     if (!one) {
       report.failed.push_back(one.error());
@@ -107,11 +112,15 @@ doctor::Report look(const DoctorFlags& flags, observe::CodeWatch* code) {
     if (code != nullptr && census.source == observe::Source::Linux) {
       if (const auto read = code->refresh(); !read) report.not_seen.push_back(read.error());
       census.who_made = [code](std::uint64_t cookie) { return code->of(cookie); };
+      census.not_named = [code] { return code->unnamed(); };
     }
     report.looked_at.push_back(census.where);
     report.seconds = std::chrono::duration<double>(census.between).count();
     report.connections += census.after.size();
     for (auto& finding : doctor::examine(census)) report.findings.push_back(std::move(finding));
+    if (census.not_named) {
+      for (auto& line : census.not_named()) report.not_seen.push_back(std::move(line));
+    }
     for (auto& line : one->not_seen) report.not_seen.push_back(std::move(line));
   }
   std::stable_sort(report.findings.begin(), report.findings.end(),
@@ -140,10 +149,7 @@ int once(const DoctorFlags& flags) {
 
 // The whole at first, then what is new and what is gone; as JSON a line each time.
 int watch(const DoctorFlags& flags) {
-  struct sigaction action {};
-  action.sa_handler = note_interrupt;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  note_interrupts();
   std::unique_ptr<observe::CodeWatch> code;
   if (flags.source != "estab" && flags.stack.empty()) {
     auto opened = observe::CodeWatch::open();
@@ -152,9 +158,9 @@ int watch(const DoctorFlags& flags) {
   }
   std::map<std::string, std::string> known;  // key, headline
   int status = kHealthy;
-  for (bool first = true; interrupted == 0; first = false) {
+  for (bool first = true; !interrupted(); first = false) {
     const auto report = look(flags, code.get());
-    if (interrupted != 0) break;
+    if (interrupted()) break;
     status = exit_status(report);
     std::map<std::string, std::string> present;
     doctor::Report fresh = report;
@@ -197,6 +203,13 @@ int alerts(const DoctorFlags& flags) {
 
 int run_doctor(const DoctorFlags& flags) {
   if (!flags.alerts.empty()) return alerts(flags);
+  if (!flags.net.empty()) {
+    const auto entered = observe::enter_network_namespace(flags.net);
+    if (!entered) {
+      say("doctor", entered.error());
+      return kCouldNotLook;
+    }
+  }
   return flags.watch ? watch(flags) : once(flags);
 }
 
@@ -217,6 +230,9 @@ void add_doctor(CLI::App& app, const Chosen& chosen) {
       ->type_name("SOURCE");
   verb->add_option("--stack", flags->stack, "one stack alone: its name, pid or control socket")
       ->type_name("STACK");
+  verb->add_option("-N,--net", flags->net,
+                   "in this network namespace, a name or a path, as ss has it")
+      ->type_name("NAME");
   verb->add_option("--old", flags->old_seconds,
                    "from when on a connection stays too long in a state; 60 unless given")
       ->check(CLI::Range(0.1, 1e6))

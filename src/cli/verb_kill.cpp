@@ -1,11 +1,10 @@
 // `estab kill`: ends connections by filter. Shows them, asks, and says what became of each.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <iostream>
 
 #include "cli/command.h"
+#include "cli/confirm.h"
 #include "cli/source_options.h"
 #include "observe/linux/destroy.h"
 #include "observe/ss_view.h"
@@ -61,18 +60,6 @@ void warn(const std::vector<Connection>& all) {
     fmt::print(
         "CLOSE-WAIT are among them: the process keeps their descriptors until it closes them.\n");
   }
-}
-
-bool confirmed(const KillFlags& flags, std::size_t count) {
-  if (flags.yes) return true;
-  if (::isatty(STDIN_FILENO) == 0) {
-    throw Failure("nothing was ended: nobody is here to ask; --yes answers for you");
-  }
-  fmt::print("{} {} of them? [y/N] ", flags.close ? "Close" : "Abort", count);
-  std::fflush(stdout);
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
 }
 
 struct Outcome {
@@ -150,7 +137,11 @@ int kill(const KillFlags& flags) {
     throw WrongUse("Linux can only abort (SOCK_DESTROY): expected no --close, or --source estab");
   }
   std::vector<StackTargets> of_stacks;
-  if (*where != observe::Where::Linux) of_stacks = targets_of(flags.look.stack, *filter);
+  if (*where != observe::Where::Linux) {
+    of_stacks = targets_of(flags.look.stack, *filter);
+    const std::string hidden = flags.look.stack.empty() ? observe::stacks_not_seen() : "";
+    if (!hidden.empty()) say("kill", hidden);
+  }
   std::vector<Connection> of_linux;
   if (*where != observe::Where::Stacks) {
     observe::Look look = flags.look;
@@ -174,7 +165,9 @@ int kill(const KillFlags& flags) {
     fmt::print("--dry-run: {} would be {}\n", all.size(), flags.close ? "closed" : "aborted");
     return kDone;
   }
-  if (!confirmed(flags, all.size())) {
+  const std::string question =
+      fmt::format("{} {} of them?", flags.close ? "Close" : "Abort", all.size());
+  if (!flags.yes && !confirmed(question)) {
     fmt::print("nothing was ended\n");
     return kDone;
   }

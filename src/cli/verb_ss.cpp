@@ -181,7 +181,7 @@ void add_beyond(CLI::App& verb, SsFlags& flags) {
                   "peer, port, peerport, pid, uid; -KEY turns it round")
       ->type_name("KEY");
   verb.add_option("--group-by", flags.groups,
-                  "counts by state, peer, process, port, local, uid, netns, source")
+                  fmt::format("counts by one or more of {}", observe::kGroupNames))
       ->type_name("KEYS");
 }
 

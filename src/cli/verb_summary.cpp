@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <poll.h>
 
-#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/last_look.h"
 #include "cli/source_options.h"
 #include "cli/terminal.h"
@@ -19,8 +19,9 @@ namespace {
 struct SummaryFlags {
   observe::Look look;
   std::string by = "state";
-  double wait = 0;  // seconds between looks, 0: one look
-  int count = 0;    // looks, 0: until interrupted
+  observe::GroupKey key = observe::GroupKey::State;  // what `by` names
+  double wait = 0;                                   // seconds between looks, 0: one look
+  int count = 0;                                     // looks, 0: until interrupted
   std::size_t rows = 20;
   bool json = false, no_header = false, no_change = false;
   std::vector<std::string> filter;
@@ -29,7 +30,7 @@ struct SummaryFlags {
 constexpr const char* kAbout =
     "How many connections are in which state, and what changed.\n"
     "Since the last call, or with -w since the last look. By state, or for each process, port,\n"
-    "peer or namespace: the state distribution check in one command. Connections that no process\n"
+    "peer ...: the state distribution check in one command. Connections that no process\n"
     "holds say why.";
 
 constexpr const char* kFooter =
@@ -40,8 +41,6 @@ constexpr const char* kFooter =
     "  estab summary --by peer -w 5 'dport = :5432'\n"
     "  estab summary --by port --json | jq '.groups[0]'\n";
 
-volatile std::sig_atomic_t stopped = 0;
-
 nlohmann::ordered_json states_json(const std::array<std::uint64_t, kStates>& by_state) {
   nlohmann::ordered_json states = nlohmann::ordered_json::object();
   for (std::size_t s = 0; s < by_state.size(); ++s) {
@@ -51,14 +50,14 @@ nlohmann::ordered_json states_json(const std::array<std::uint64_t, kStates>& by_
 }
 
 std::string json_text(const observe::Distribution& d, const std::optional<LastLook>& earlier) {
-  nlohmann::ordered_json all{{"by", observe::group_by_name(d.by)},
+  nlohmann::ordered_json all{{"by", observe::group_name(d.by)},
                              {"total", d.total},
                              {"states", states_json(d.by_state)},
                              {"groups", nlohmann::ordered_json::array()}};
   if (earlier) all["since_seconds"] = static_cast<double>(earlier->ago.count()) / 1e9;
   for (const observe::StateGroup& group : d.groups) {
     nlohmann::ordered_json one{{"name", group.name}, {"total", group.total}};
-    if (d.by != observe::GroupBy::State) one["states"] = states_json(group.by_state);
+    if (d.by != observe::GroupKey::State) one["states"] = states_json(group.by_state);
     if (earlier) {
       const auto before = earlier->totals.find(group.name);
       const std::uint64_t was = before == earlier->totals.end() ? 0 : before->second;
@@ -72,9 +71,9 @@ std::string json_text(const observe::Distribution& d, const std::optional<LastLo
 observe::Distribution look(const SummaryFlags& flags, const observe::SsFilter& filter) {
   observe::Look at = flags.look;
   at.query.states = filter.states;
-  at.query.owners = flags.by == "process";
+  at.query.owners = flags.key == observe::GroupKey::Process;
   at.query.filter = &filter;
-  return observe::distribution(connections_of(at, "summary"), *observe::group_by_named(flags.by));
+  return observe::distribution(connections_of(at, "summary"), flags.key);
 }
 
 void print(const SummaryFlags& flags, const observe::Distribution& now,
@@ -96,16 +95,13 @@ void print(const SummaryFlags& flags, const observe::Distribution& now,
 // False: a signal asked to end.
 bool wait_for_next_look(double seconds) {
   ::poll(nullptr, 0, static_cast<int>(seconds * 1000));
-  return stopped == 0;
+  return !interrupted();
 }
 
 int watch(const SummaryFlags& flags, const observe::SsFilter& filter) {
-  struct sigaction stop {};
-  stop.sa_handler = [](int) { stopped = 1; };
-  ::sigaction(SIGINT, &stop, nullptr);
-  ::sigaction(SIGTERM, &stop, nullptr);
+  note_interrupts();
   std::optional<LastLook> earlier;
-  for (int looks = 1; stopped == 0; ++looks) {
+  for (int looks = 1; !interrupted(); ++looks) {
     const observe::Distribution now = look(flags, filter);
     if (looks > 1 && !flags.json) fmt::print("\n");
     print(flags, now, earlier);
@@ -116,7 +112,10 @@ int watch(const SummaryFlags& flags, const observe::SsFilter& filter) {
   return kDone;
 }
 
-int summary(const SummaryFlags& flags) {
+int summary(SummaryFlags& flags) {
+  const auto key = observe::group_key_named(flags.by);
+  if (!key) throw WrongUse(fmt::format("cannot count by '{}': {}", flags.by, observe::kGroupNames));
+  flags.key = *key;
   auto filter = observe::parse_ss_filter(flags.filter);
   if (!filter) throw WrongUse(filter.error().text);
   if (!filter->states_given) filter->states = observe::kAllStates;
@@ -128,8 +127,9 @@ int summary(const SummaryFlags& flags) {
     print(flags, now, std::nullopt);
     return kDone;
   }
-  std::string question = fmt::format("{} {} {} {}", flags.by, static_cast<int>(flags.look.where),
-                                     flags.look.stack, flags.look.all_namespaces);
+  std::string question =
+      fmt::format("{} {} {} {}", observe::group_name(flags.key), static_cast<int>(flags.look.where),
+                  flags.look.stack, flags.look.all_namespaces);
   for (const std::string& word : flags.filter) question += " " + word;
   print(flags, now, read_last_look(question));
   keep_look(question, observe::totals_of(now));
@@ -142,9 +142,8 @@ void add_summary(CLI::App& app, const Chosen& chosen) {
   auto flags = std::make_shared<SummaryFlags>();
   CLI::App* verb = app.add_subcommand("summary", kAbout);
   verb->footer(kFooter);
-  verb->add_option("--by", flags->by, "state, process, port, peer or namespace; state unless given")
-      ->type_name("WHAT")
-      ->check(CLI::IsMember({"state", "process", "port", "peer", "namespace"}));
+  verb->add_option("--by", flags->by, fmt::format("one of {}", observe::kGroupNames))
+      ->type_name("KEY");
   verb->add_option("-w,--wait", flags->wait, "looks again every so many seconds")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.01, 86400.0));

@@ -1,13 +1,14 @@
 // `estab trace`: each transition as it happens, of Linux's connections and of running stacks'.
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <set>
 
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "observe/bpf/state_clock.h"
 #include "observe/control_client.h"
 #include "observe/trace_filter.h"
@@ -47,17 +48,8 @@ constexpr const char* kFooter =
     "  estab trace --resets dport = :443\n"
     "  estab trace state time-wait --seconds 10\n"
     "  estab trace --json --all-namespaces\n"
+    "  estab trace --stacks dport = :5432        (which code opens and closes these?)\n"
     "  estab trace --source estab --stack web\n";
-
-volatile sig_atomic_t stop_asked = 0;
-
-void ask_to_stop(int) { stop_asked = 1; }
-
-void watch_signals() {
-  struct sigaction action {};
-  action.sa_handler = ask_to_stop;  // without SA_RESTART: waits end
-  for (const int one : {SIGINT, SIGTERM}) ::sigaction(one, &action, nullptr);
-}
 
 class Trace {
  public:
@@ -65,7 +57,7 @@ class Trace {
       : flags_(flags), filter_(std::move(filter)) {}
 
   int run() {
-    watch_signals();
+    note_interrupts();
     open_sources();
     say_blind_spots();
     const bool terminal = ::isatty(STDOUT_FILENO) != 0;
@@ -75,7 +67,7 @@ class Trace {
     }
     const auto begin = std::chrono::steady_clock::now();
     const std::chrono::duration<double> limit(flags_.seconds);
-    while (stop_asked == 0 && !enough_) {
+    while (!interrupted() && !enough_) {
       if (flags_.seconds > 0 && std::chrono::steady_clock::now() - begin >= limit) break;
       step(kPatience);
       if (terminal || std::chrono::steady_clock::now() - flushed_ > kBetweenFlushes) flush();
@@ -96,7 +88,7 @@ class Trace {
     };
     if (flags_.source != "estab") open_linux(on);
     if (flags_.source == "linux") return;
-    auto stacks = observe::trace_stacks(flags_.stack, on);
+    auto stacks = observe::trace_stacks(flags_.stack, flags_.linux_options.stacks, on);
     if (stacks) {
       sources_.push_back(std::move(*stacks));
     } else if (sources_.empty() || !flags_.stack.empty()) {
@@ -109,15 +101,22 @@ class Trace {
       auto traced = observe::trace_linux(flags_.linux_options, on);
       if (traced) return sources_.push_back(std::move(*traced));
       say("trace", traced.error());
+      if (flags_.linux_options.keep) say("trace", "--keep: nothing is kept without BPF");
+    }
+    if (flags_.linux_options.stacks) {
+      say("trace",
+          "--stacks: without BPF no call on Linux's sockets is seen, so that none is named");
     }
     auto polled = observe::poll_linux(std::chrono::milliseconds(flags_.interval_ms), on);
     if (!polled) throw Failure(polled.error());
     sources_.push_back(std::move(*polled));
   }
 
-  void say_blind_spots() const {
+  void say_blind_spots() {
     for (const auto& source : sources_) {
-      for (const std::string& line : source->blind_spots()) say("trace", line);
+      for (const std::string& line : source->blind_spots()) {
+        if (said_.insert(line).second) say("trace", line);
+      }
     }
   }
 
@@ -130,6 +129,7 @@ class Trace {
       }
     }
     show_batch();
+    say_blind_spots();
     const std::uint64_t now_lost = lost();
     if (now_lost == said_lost_) return;
     said_lost_ = now_lost;
@@ -174,6 +174,7 @@ class Trace {
   observe::TraceFilter filter_;
   std::vector<observe::TraceEvent> batch_;
   std::vector<observe::TraceSourcePtr> sources_;
+  std::set<std::string> said_;
   std::uint64_t shown_ = 0, said_lost_ = 0;
   std::chrono::steady_clock::time_point flushed_{};
   bool enough_ = false, full_ = false;
@@ -207,6 +208,9 @@ void add_trace(CLI::App& app, const Chosen& chosen) {
   verb->add_flag("--resets", flags->linux_options.resets,
                  "each RST sent and received too, with Linux's reason");
   verb->add_flag("--retransmits", flags->linux_options.retransmits, "each retransmission too");
+  verb->add_flag(
+      "--stacks", flags->linux_options.stacks,
+      "below a move that a call made: the functions that called, and those that made it");
   verb->add_flag("--json", flags->json, "one JSON object a line");
   verb->add_flag("--date", flags->format.date, "the date before the time");
   verb->add_flag("-H,--no-header", flags->no_header, "no header line");

@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <iterator>
 #include <map>
 #include <tuple>
 
 #include "observe/escape.h"
-#include "observe/ss_view.h"
 
 namespace estab::observe {
 namespace {
@@ -31,13 +29,6 @@ constexpr SortName kSorts[] = {{"recvq", SortKey::ReceiveQueue},
                                {"peerport", SortKey::PeerPort},
                                {"pid", SortKey::Pid},
                                {"uid", SortKey::Uid}};
-
-struct GroupName {
-  std::string_view name, title;
-};
-constexpr GroupName kGroups[] = {
-    {"state", "State"}, {"peer", "Peer"}, {"process", "Process"}, {"port", "Port"},
-    {"local", "Local"}, {"uid", "User"},  {"netns", "Namespace"}, {"source", "Source"}};
 
 // By which rows are compared; the largest numbers are to come first, so they are negated.
 std::int64_t rank(const Connection& c, SortKey key) {
@@ -71,25 +62,6 @@ std::int64_t rank(const Connection& c, SortKey key) {
       break;
   }
   return 0;
-}
-
-PortRange ephemeral_ports() {
-  PortRange range;
-  if (std::FILE* file = std::fopen("/proc/sys/net/ipv4/ip_local_port_range", "re")) {
-    unsigned first = 0;
-    unsigned last = 0;
-    if (std::fscanf(file, "%u %u", &first, &last) == 2) {
-      range = {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
-    }
-    std::fclose(file);
-  }
-  return range;
-}
-
-std::string address_text(const Connection& c, const Endpoint& end) {
-  std::string text;
-  append_ss_address(text, c, end.address);
-  return text;
 }
 
 }  // namespace
@@ -127,64 +99,14 @@ void sort_connections(std::vector<Connection>& connections, const Sorting& by) {
                    });
 }
 
-tl::expected<std::vector<GroupKey>, std::string> group_keys_named(const std::string& list) {
-  std::vector<GroupKey> keys;
-  std::size_t at = 0;
-  while (at <= list.size()) {
-    const std::size_t comma = std::min(list.find(',', at), list.size());
-    const std::string name = list.substr(at, comma - at);
-    at = comma + 1;
-    const auto found = std::find_if(std::begin(kGroups), std::end(kGroups),
-                                    [&](const GroupName& g) { return g.name == name; });
-    if (found == std::end(kGroups)) {
-      return tl::unexpected("cannot group by '" + name +
-                            "': state, peer, process, port, local, uid, netns or source");
-    }
-    keys.push_back(static_cast<GroupKey>(found - std::begin(kGroups)));
-  }
-  return keys;
-}
-
-std::string_view group_title(GroupKey key) { return kGroups[static_cast<std::size_t>(key)].title; }
-
-std::string group_value(const Connection& c, GroupKey key, const PortRange& ephemeral) {
-  const auto is_own = [&](Port p) {
-    return p.value >= ephemeral.first && p.value <= ephemeral.last;
-  };
-  switch (key) {
-    case GroupKey::State:
-      return std::string(ss_name(c.state));
-    case GroupKey::Peer:
-      return address_text(c, c.remote);
-    case GroupKey::Local:
-      return address_text(c, c.local);
-    case GroupKey::Process:
-      return c.owners.empty()
-                 ? std::string("-")
-                 : c.owners.front().command + "/" + std::to_string(c.owners.front().pid);
-    case GroupKey::Port: {
-      const bool remote =
-          c.state != State::Listen && is_own(c.local.port) && !is_own(c.remote.port);
-      return std::to_string((remote ? c.remote : c.local).port.value);
-    }
-    case GroupKey::User:
-      return std::to_string(c.uid);
-    case GroupKey::Namespace:
-      return c.netns == 0 ? "own" : std::to_string(c.netns);
-    case GroupKey::Source:
-      return c.source == Source::Stack ? "estab:" + c.stack : "linux";
-  }
-  return "";
-}
-
 std::vector<CountedGroup> grouped(const std::vector<Connection>& connections,
                                   const std::vector<GroupKey>& keys) {
-  const PortRange ephemeral = ephemeral_ports();
+  const Grouping grouping(connections);
   std::map<std::vector<std::string>, std::uint64_t> counts;
   for (const Connection& c : connections) {
     std::vector<std::string> values;
     values.reserve(keys.size());
-    for (const GroupKey key : keys) values.push_back(group_value(c, key, ephemeral));
+    for (const GroupKey key : keys) values.push_back(grouping.value(c, key));
     ++counts[std::move(values)];
   }
   std::vector<CountedGroup> groups;
@@ -229,7 +151,7 @@ std::string groups_json(const std::vector<CountedGroup>& groups,
   for (std::size_t row = 0; row < groups.size(); ++row) {
     out += row == 0 ? "\n{" : ",\n{";
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      append_json_string(out, kGroups[static_cast<std::size_t>(keys[i])].name);
+      append_json_string(out, group_name(keys[i]));
       out += ':';
       append_json_string(out, groups[row].values[i]);
       out += ',';

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "observe/connection.h"
+#include "observe/groups.h"
 
 namespace estab::observe {
 
@@ -33,17 +34,6 @@ struct Sorting {
 tl::expected<Sorting, std::string> sorting_named(std::string name);
 bool sorting_needs_info(const Sorting& by);
 void sort_connections(std::vector<Connection>& connections, const Sorting& by);
-
-enum class GroupKey : std::uint8_t { State, Peer, Process, Port, Local, User, Namespace, Source };
-// "state,peer,process,port,local,uid,netns,source", any of them. The error is one line.
-tl::expected<std::vector<GroupKey>, std::string> group_keys_named(const std::string& list);
-std::string_view group_title(GroupKey key);  // "State", "Peer" ...
-// What the connection has there: "ESTAB", an address, "nginx" (nobody: ""), a port: the local one
-// where something listens on it or it is no port of the system's own, else the peer's.
-struct PortRange {
-  std::uint16_t first = 32768, last = 60999;
-};
-std::string group_value(const Connection& c, GroupKey key, const PortRange& ephemeral);
 
 struct CountedGroup {
   std::vector<std::string> values;  // as they came from outside: the views escape

@@ -6,12 +6,11 @@
 //   if (auto code = watch->of(cookie)) ...  // "take_one() leaky.cpp:12, called by main ..."
 #pragma once
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
-#include <tuple>
+#include <vector>
 
 #include "observe/bpf/stacks.h"
 
@@ -24,19 +23,16 @@ class CodeWatch {
   tl::expected<void, std::string> refresh();
   // Nothing: the socket was made before the watch, or by a call that is not watched.
   std::optional<std::string> of(std::uint64_t cookie);
+  // Why functions were not named since refresh(): a line each.
+  const std::vector<std::string>& unnamed() const { return unnamed_; }
 
  private:
   explicit CodeWatch(bpf::Tracer tracer) : tracer_(std::move(tracer)) {}
 
   bpf::Tracer tracer_;
+  bpf::ProcessSymbols symbols_;
   std::optional<bpf::StateClock> clock_;
-  // A leak has thousands of sockets and one or two places: names are looked up once for each. By
-  // process, both stacks and whether the end of the stream was read.
-  using Place = std::tuple<std::uint32_t, std::int32_t, std::int32_t, bool>;
-  std::map<Place, std::optional<std::string>> named_;
+  std::vector<std::string> unnamed_;
 };
-
-// The innermost frames that are the program's own, as one line; "" when there are none.
-std::string code_text(const bpf::SocketCalls& calls);
 
 }  // namespace estab::observe

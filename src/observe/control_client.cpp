@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -105,6 +106,16 @@ std::string list_of(const std::vector<StackAddress>& stacks) {
 }
 
 }  // namespace
+
+std::string stacks_not_seen() {
+  std::size_t unreadable = 0;
+  for (const std::string& directory : directories_to_search()) {
+    unreadable += ::access(directory.c_str(), R_OK) != 0 && errno == EACCES ? 1 : 0;
+  }
+  if (unreadable == 0) return "";
+  return std::to_string(unreadable) + (unreadable == 1 ? " directory" : " directories") +
+         " where other users' stacks are found may not be read (root sees all)";
+}
 
 Asked<std::vector<StackAddress>> find_stacks(std::string_view selector) {
   return find_stacks_in(directories_to_search(), selector);
@@ -242,6 +253,37 @@ Asked<control::KnobValues> ControlClient::set_tuning(const std::string& name,
 }
 Asked<control::Events> ControlClient::events(std::uint64_t since) {
   return ask_for<control::Events>({control::Kind::Events, since, 0, "", ""});
+}
+Asked<control::CallSites> ControlClient::call_sites() {
+  control::CallSites all;
+  std::set<std::uint32_t> known;
+  std::uint64_t from = 0;
+  do {
+    auto slice = ask_for<control::CallSites>({control::Kind::CallSites, from, 0, "", ""});
+    if (!slice) return slice;
+    all.recording = slice->recording;
+    all.lost = slice->lost;
+    all.sites.insert(all.sites.end(), slice->sites.begin(), slice->sites.end());
+    for (auto& stack : slice->stacks) {
+      if (known.insert(stack.number).second) all.stacks.push_back(std::move(stack));
+    }
+    if (slice->next != 0 && slice->next <= from) return wrong("the stack's answer goes in circles");
+    from = slice->next;
+  } while (from != 0);
+  return all;
+}
+Asked<control::CallSites> ControlClient::call_site(std::uint64_t connection) {
+  auto one = ask_for<control::CallSites>({control::Kind::CallSites, connection, 1, "", ""});
+  if (one && !one->sites.empty() && one->sites.front().connection != connection) {
+    one->sites.clear();
+  }
+  return one;
+}
+std::uint32_t ControlClient::process() const {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd_, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return 0;
+  return static_cast<std::uint32_t>(peer.pid);
 }
 Asked<bool> ControlClient::end(const Connection& c, bool abort) {
   control::Request request;

@@ -29,6 +29,10 @@ struct StackAddress {
   std::string name;
 };
 
+// Directories of running stacks that may not be read: other users', who alone see theirs. In one line
+// for the user; empty: none.
+std::string stacks_not_seen();
+
 // All running stacks whose sockets lie in the runtime directories, by pid; with a selector (a path,
 // a pid or a name) those it names. None found is an error only with a selector.
 Asked<std::vector<StackAddress>> find_stacks(std::string_view selector);
@@ -52,6 +56,13 @@ class ControlClient {
   Asked<stack::control::KnobValues> tuning();
   Asked<stack::control::KnobValues> set_tuning(const std::string& name, const std::string& value);
   Asked<stack::control::Events> events(std::uint64_t since);
+  // Those of all connections; nothing but `recording` where the knob record_call_sites is off.
+  Asked<stack::control::CallSites> call_sites();
+  // That of one connection, with its stacks; nothing in `sites`: not recorded.
+  Asked<stack::control::CallSites> call_site(std::uint64_t connection);
+  // The process that listens there, by its number in the caller's own namespace, which may be
+  // another than it believes to have; 0: not in this namespace.
+  std::uint32_t process() const;
   // Aborts it, or shuts its sending side down. False: it had gone, or another has its tuple now.
   Asked<bool> end(const Connection& connection, bool abort);
 

@@ -51,8 +51,8 @@ std::vector<State> states_present(const Distribution& d) {
   return present;
 }
 
-std::string column_head(GroupBy by) {
-  std::string head(group_by_name(by));
+std::string column_head(GroupKey by) {
+  std::string head(group_title(by));
   std::transform(head.begin(), head.end(), head.begin(),
                  [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   return head;
@@ -127,7 +127,7 @@ std::string distribution_text(const Distribution& d, const DistributionStyle& st
   if (style.rows != 0 && groups.size() > style.rows) groups.resize(style.rows);
   const bool changes = style.earlier != nullptr;
   // By state, the row's name is the state: no further columns.
-  const auto states = d.by == GroupBy::State ? std::vector<State>{} : states_present(d);
+  const auto states = d.by == GroupKey::State ? std::vector<State>{} : states_present(d);
 
   std::vector<std::string> change(groups.size() + 1);
   if (changes) {
@@ -137,7 +137,7 @@ std::string distribution_text(const Distribution& d, const DistributionStyle& st
   }
   Line head{column_head(d.by)};
   for (const State s : states) head.emplace_back(ss_name(s));
-  head.emplace_back(d.by == GroupBy::State ? "COUNT" : "TOTAL");
+  head.emplace_back(d.by == GroupKey::State ? "COUNT" : "TOTAL");
   if (changes) head.emplace_back("CHANGE");
   groups.push_back(sum_of(d));
 

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <tuple>
 
+#include "observe/linux/kept_owners.h"
 #include "observe/linux/namespaces.h"
 #include "observe/linux/owners.h"
 
@@ -25,6 +26,10 @@ bool passes(const LinuxQuery& query, const Connection& c) {
   return query.filter == nullptr || query.filter->matches(c);
 }
 
+void tell(Looked& looked, std::string line) {
+  if (!line.empty()) looked.blind_spots.push_back(std::move(line));
+}
+
 Asked<void> look_at_stacks(const Look& look, Looked& looked) {
   const auto stacks = find_stacks(look.stack);
   if (!stacks) return wrong(stacks.error());
@@ -38,6 +43,7 @@ Asked<void> look_at_stacks(const Look& look, Looked& looked) {
                    [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   append(looked.connections, std::move(*connections));
   looked.stacks = true;
+  if (look.stack.empty() && look.where != Where::Auto) tell(looked, stacks_not_seen());
   return {};
 }
 
@@ -51,7 +57,8 @@ Asked<void> look_everywhere(const Look& look, Looked& looked) {
   query.filter = nullptr;
   if (look.query.filter != nullptr && look.query.filter->family == 4) query.v6 = false;
   if (look.query.filter != nullptr && look.query.filter->family == 6) query.v4 = false;
-  for (const NetworkNamespace& at : network_namespaces()) {
+  std::size_t unreadable = 0;
+  for (const NetworkNamespace& at : network_namespaces(&unreadable)) {
     tl::expected<LinuxConnections, std::string> seen;
     auto entered = in_network_namespace(at, [&] { seen = linux_connections(query); });
     if (!entered || !seen) {
@@ -61,22 +68,34 @@ Asked<void> look_everywhere(const Look& look, Looked& looked) {
     for (Connection& c : seen->connections) c.netns = at.inode;
     append(looked.connections, std::move(seen->connections));
   }
-  if (look.query.owners || needs.owners) find_owners(looked.connections, look.query.threads);
+  if (unreadable != 0) {
+    looked.blind_spots.push_back("the network namespaces of " + std::to_string(unreadable) +
+                                 " processes may not be read (root sees all)");
+  }
+  if (look.query.owners || needs.owners) {
+    tell(looked, owners_not_seen(OwnerSearch(look.query.threads).fill(looked.connections)));
+    add_kept_owners(looked.connections);
+  }
   std::erase_if(looked.connections, [&](const Connection& c) {
     return look.query.filter != nullptr && !look.query.filter->matches(c);
   });
   return {};
 }
 
-Asked<void> look_at_linux(const Look& look, Looked& looked) {
-  looked.linux = true;
-  if (look.all_namespaces) return look_everywhere(look, looked);
+Asked<void> look_here(const Look& look, Looked& looked) {
   auto seen = linux_connections(look.query);
   if (!seen) return wrong(seen.error());
   append(looked.connections, std::move(seen->connections));
   looked.blind_spots.insert(looked.blind_spots.end(), seen->blind_spots.begin(),
                             seen->blind_spots.end());
   return {};
+}
+
+Asked<void> look_at_linux(const Look& look, Looked& looked) {
+  looked.linux = true;
+  auto done = look.all_namespaces ? look_everywhere(look, looked) : look_here(look, looked);
+  if (done && look.query.owners) tell(looked, owners_not_kept(looked.connections));
+  return done;
 }
 
 }  // namespace

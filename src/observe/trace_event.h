@@ -3,8 +3,10 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "estab/address.h"
 #include "estab/event.h"
@@ -20,6 +22,22 @@ enum class TraceKind : std::uint8_t {
   ResetReceived,
   Retransmission,
   SynAckAgain,
+};
+
+// The functions of the application that made a transition by a call (--stacks), innermost first,
+// each with its line where that is known: "close_it() server.cpp:41".
+struct TraceCode {
+  std::vector<std::string> called_by;  // empty: not known
+  std::vector<std::string> made_by;    // who accepted or connected it, earlier; empty: not known
+};
+
+// Where the kernel's side keeps the stacks of such a call (bpf/tracer.h).
+struct TraceCall {
+  std::uint32_t pid = 0;  // whose call; 0: none moved it
+  std::uint32_t call = 0;
+  std::int32_t stack = -1;
+  std::uint32_t maker = 0;
+  std::int32_t made_stack = -1;
 };
 
 struct TraceEvent {
@@ -44,7 +62,9 @@ struct TraceEvent {
   Rule rule = Rule::None;
   std::string reset_reason;  // Linux's word for why it sent a RST
   int error = 0;             // errno
-  bool inferred = false;     // no tracepoint tells of it: it follows from others, a timer, a look
+  TraceCall call;
+  std::shared_ptr<const TraceCode> code;  // null: no call, or nobody asked
+  bool inferred = false;  // no tracepoint tells of it: it follows from others, a timer, a look
 };
 
 using OnTraceEvent = std::function<void(const TraceEvent&)>;

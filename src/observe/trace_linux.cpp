@@ -1,11 +1,14 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <utility>
 
+#include "observe/bpf/stacks.h"
 #include "observe/bpf/state_clock.h"
 #include "observe/bpf/tracer.h"
+#include "observe/code_text.h"
 #include "observe/linux/namespaces.h"
 #include "observe/small_sockets.h"
 #include "observe/trace_source.h"
@@ -49,6 +52,7 @@ class LinuxTrace : public TraceSource {
   LinuxTrace(bpf::Tracer tracer, const LinuxTraceOptions& options, OnTraceEvent on)
       : tracer_(std::move(tracer)),
         on_(std::move(on)),
+        name_calls_(options.stacks),
         synthesis_(synthesis_options(options),
                    [this](const TraceEvent& e) { batch_.push_back(e); }) {
     const auto done = options.keep ? tracer_.keep() : tracer_.share();
@@ -59,8 +63,11 @@ class LinuxTrace : public TraceSource {
   tl::expected<void, std::string> step(Duration patience) override {
     // What is still in the buffer is younger than this: nothing is given up before it came.
     const Instant before = bpf::monotonic_now();
-    const auto polled =
-        tracer_.poll(patience, [&](const bpf::raw_event& raw) { synthesis_.feed(raw); });
+    const auto polled = tracer_.poll(patience, [&](const bpf::raw_event& raw) {
+      // A process that calls may have ended when its call is told of.
+      if (name_calls_ && (raw.flags & bpf::RAW_BY_CALL) != 0) symbols_.of(raw.running.pid);
+      synthesis_.feed(raw);
+    });
     if (!polled) return polled;
     synthesis_.flush(before);
     if (before - looked_ >= kBetweenLooks) look(before);
@@ -72,6 +79,7 @@ class LinuxTrace : public TraceSource {
   std::vector<std::string> blind_spots() const override {
     auto all = tracer_.blind_spots();
     all.insert(all.end(), blind_.begin(), blind_.end());
+    all.insert(all.end(), unnamed_.begin(), unnamed_.end());
     return all;
   }
 
@@ -80,8 +88,33 @@ class LinuxTrace : public TraceSource {
   void hand_out() {
     std::stable_sort(batch_.begin(), batch_.end(),
                      [](const TraceEvent& a, const TraceEvent& b) { return a.at < b.at; });
-    for (const TraceEvent& e : batch_) on_(e);
+    for (TraceEvent& e : batch_) {
+      if (name_calls_ && e.call.pid != 0) name_call(e);
+      on_(e);
+    }
     batch_.clear();
+  }
+
+  void name_call(TraceEvent& e) {
+    TraceCode code;
+    code.called_by = functions({e.connection, e.call.call, e.call.stack, e.call.pid});
+    if (e.call.made_stack >= 0) {
+      code.made_by = functions({e.connection, bpf::RAW_TOP_MADE, e.call.made_stack, e.call.maker});
+    }
+    e.code = std::make_shared<const TraceCode>(std::move(code));
+  }
+
+  std::vector<std::string> functions(const bpf::StackAsked& asked) {
+    std::vector<std::string> reasons;
+    const auto frames = bpf::kernel_stack(tracer_, asked, symbols_, reasons);
+    if (asked.number == -EFAULT) return {};  // its process ends, and has no stack any more
+    if (frames.empty()) {
+      reasons = {"some calls' stacks were not kept: too many different ones, or not readable"};
+    } else if (!symbols_.of(asked.pid)) {
+      reasons = {"processes that ended before they were looked at: addresses in place of names"};
+    }
+    for (std::string& line : reasons) bpf::add_once(unnamed_, std::move(line));
+    return function_lines(frames);
   }
 
   // Half-open connections, and what the other small sockets became.
@@ -95,6 +128,9 @@ class LinuxTrace : public TraceSource {
 
   bpf::Tracer tracer_;
   OnTraceEvent on_;
+  const bool name_calls_;
+  bpf::ProcessSymbols symbols_;
+  std::vector<std::string> unnamed_;
   std::vector<TraceEvent> batch_;
   TraceSynthesis synthesis_;
   std::vector<std::string> blind_;
@@ -110,6 +146,7 @@ tl::expected<TraceSourcePtr, std::string> trace_linux(const LinuxTraceOptions& o
   with.all_namespaces = options.all_namespaces;
   with.resets = options.resets;
   with.retransmits = options.retransmits;
+  with.stacks = options.stacks;
   auto tracer = bpf::Tracer::start(with);
   if (!tracer) return tl::unexpected(tracer.error());
   return std::make_unique<LinuxTrace>(std::move(*tracer), options, std::move(on));

@@ -22,7 +22,7 @@ class TraceSource {
   virtual tl::expected<void, std::string> step(Duration patience) = 0;
   // Events that happened and were not handed out, as far as they can be counted.
   virtual std::uint64_t lost() const = 0;
-  // What this source cannot see, a line each: for stderr.
+  // What this source cannot see, a line each: for stderr. More may come with time.
   virtual std::vector<std::string> blind_spots() const = 0;
 };
 using TraceSourcePtr = std::unique_ptr<TraceSource>;
@@ -31,7 +31,8 @@ struct LinuxTraceOptions {
   bool all_namespaces = false;
   bool resets = false;
   bool retransmits = false;
-  bool keep = false;  // time and owners are kept on after the end (state_clock.h)
+  bool stacks = false;  // name the functions whose calls moved it (TraceEvent::code)
+  bool keep = false;    // time and owners are kept on after the end (state_clock.h)
 };
 // By BPF. The error is one line: no privilege, an old kernel, built without it.
 tl::expected<TraceSourcePtr, std::string> trace_linux(const LinuxTraceOptions& options,
@@ -42,7 +43,8 @@ tl::expected<TraceSourcePtr, std::string> trace_linux(const LinuxTraceOptions& o
 tl::expected<TraceSourcePtr, std::string> poll_linux(Duration between, OnTraceEvent on);
 
 // All running stacks, also those that start meanwhile; with a selector (find_stacks) those it names.
-tl::expected<TraceSourcePtr, std::string> trace_stacks(const std::string& selector,
+// `name_calls`: fill in TraceEvent::code, from the calls that a stack records.
+tl::expected<TraceSourcePtr, std::string> trace_stacks(const std::string& selector, bool name_calls,
                                                        OnTraceEvent on);
 
 }  // namespace estab::observe

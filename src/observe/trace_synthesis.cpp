@@ -81,6 +81,12 @@ TraceEvent TraceSynthesis::base(const bpf::raw_event& raw) const {
     e.command = name_of(owner.command);
     e.owner_is_listener = !moved && (raw.flags & bpf::RAW_OWNER_LISTENER) != 0;
   }
+  if ((raw.flags & bpf::RAW_BY_CALL) != 0) {
+    const bool opens = e.to == State::SynSent;
+    const std::uint32_t call = opens ? bpf::RAW_TOP_MADE : bpf::RAW_TOP_MOVED + raw.to;
+    const bool accepted = (raw.flags & bpf::RAW_OWNER_KNOWN) != 0 && !opens;
+    e.call = {raw.running.pid, call, raw.call_stack, raw.owner.pid, accepted ? raw.made_stack : -1};
+  }
   return e;
 }
 

@@ -267,6 +267,35 @@ TEST(TraceSynthesis, what_is_remembered_has_a_bound_and_a_count) {
   EXPECT_EQ(r.events.size(), 7u);
 }
 
+TEST(TraceSynthesis, a_call_is_remembered_with_the_move_that_it_made_alone) {
+  Recorded told;
+  auto raw = state(0, 5, kEstab, kFw1);
+  raw.flags |= bpf::RAW_BY_CALL | bpf::RAW_OWNER_KNOWN;
+  raw.running.pid = raw.owner.pid = 7;
+  raw.call_stack = 3;
+  raw.made_stack = 4;
+  told.synthesis.feed(raw);
+  told.synthesis.feed(state(1, 5, kFw1, kFw2));
+  ASSERT_EQ(told.events.size(), 2U);
+  EXPECT_EQ(told.events[0].call.pid, 7U);
+  EXPECT_EQ(told.events[0].call.stack, 3);
+  EXPECT_EQ(told.events[0].call.made_stack, 4);
+  EXPECT_EQ(told.events[1].call.pid, 0U);
+}
+
+TEST(TraceText, functions_stand_below_the_move_and_as_arrays) {
+  TraceEvent e;
+  e.code = std::make_shared<const TraceCode>(
+      TraceCode{{"close_it() a.cpp:1", "main a.cpp:\x1b"}, {"take_it() a.cpp:2"}});
+  const std::string line = trace_line(e, {});
+  const std::string below = line.substr(line.find('\n') + 1);
+  EXPECT_EQ(below.substr(0, below.find('\n')), "                by       close_it() a.cpp:1");
+  EXPECT_NE(below.find("\n                made by  take_it() a.cpp:2\n"), below.npos) << below;
+  EXPECT_EQ(line.find('\x1b'), line.npos);
+  EXPECT_NE(trace_json(e).find("\"called_by\":[\"close_it() a.cpp:1\",\"main"), std::string::npos);
+  EXPECT_NE(trace_json(e).find("\"made_by\":[\"take_it() a.cpp:2\"]"), std::string::npos);
+}
+
 TEST(TraceText, names_from_outside_do_nothing_to_a_terminal_or_to_json) {
   TraceEvent e;
   e.pid = 1;

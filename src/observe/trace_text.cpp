@@ -107,15 +107,44 @@ std::string trace_header(const TraceFormat& format) {
                      "COMMAND", "LOCAL", "PEER", "OLD -> NEW", "MS", "WHY");
 }
 
+namespace {
+
+// One function a line, under the columns of the event.
+void append_functions(std::string& to, std::string_view label,
+                      const std::vector<std::string>& functions) {
+  constexpr std::size_t kIndent = 16;
+  std::string_view lead = label;
+  for (const std::string& function : functions) {
+    to += fmt::format("{:{}}{:<8} {}\n", "", kIndent, lead, escaped(function));
+    lead = "";
+  }
+}
+
+void append_array(std::string& to, std::string_view key,
+                  const std::vector<std::string>& functions) {
+  to += fmt::format(",\"{}\":[", key);
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    if (i != 0) to += ',';
+    to += json_string(functions[i]);
+  }
+  to += ']';
+}
+
+}  // namespace
+
 std::string trace_line(const TraceEvent& e, const TraceFormat& format) {
   std::string netns;
   if (format.namespaces)
     netns = fmt::format("{:<10} ", e.netns == 0 ? e.stack : std::to_string(e.netns));
   const std::string command = e.pid == 0 ? "-" : escaped(e.command);
-  return fmt::format("{} {}{:>7} {:<15} {:<21} {:<21} {:<28} {:>11} {}\n",
-                     time_text(e, format.date), netns, e.pid == 0 ? "-" : std::to_string(e.pid),
-                     command, end_text(e.tuple.local), end_text(e.tuple.remote), move_text(e),
-                     spent_text(e), trace_why(e));
+  std::string line =
+      fmt::format("{} {}{:>7} {:<15} {:<21} {:<21} {:<28} {:>11} {}\n", time_text(e, format.date),
+                  netns, e.pid == 0 ? "-" : std::to_string(e.pid), command, end_text(e.tuple.local),
+                  end_text(e.tuple.remote), move_text(e), spent_text(e), trace_why(e));
+  if (!e.code) return line;
+  append_functions(line, "by", e.code->called_by);
+  append_functions(line, "made by", e.code->made_by);
+  return line;
 }
 
 std::string trace_json(const TraceEvent& e) {
@@ -144,6 +173,10 @@ std::string trace_json(const TraceEvent& e) {
     out += fmt::format(",\"error\":{}", json_string(::strerrorname_np(e.error) != nullptr
                                                         ? ::strerrorname_np(e.error)
                                                         : std::to_string(e.error)));
+  if (e.code) {
+    append_array(out, "called_by", e.code->called_by);
+    append_array(out, "made_by", e.code->made_by);
+  }
   return out + "}\n";
 }
 

@@ -12,7 +12,7 @@ struct TraceFormat {
 };
 
 std::string trace_header(const TraceFormat& format);
-// One line, its end included. What came from outside is escaped.
+// One line, its end included, and below it those of TraceEvent::code. What came from outside is escaped.
 std::string trace_line(const TraceEvent& event, const TraceFormat& format);
 // One JSON object on one line, its end included (docs/trace.md says what is in it).
 std::string trace_json(const TraceEvent& event);

@@ -1,9 +1,8 @@
-// netstat's rows, groups, sorting, JSON, and what is made harmless.
+// netstat's rows, JSON, and what is made harmless.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "observe/arrange.h"
 #include "observe/connection_json.h"
 #include "observe/escape.h"
 #include "observe/netstat_statistics.h"
@@ -85,33 +84,6 @@ TEST(Escape, terminals_stay_as_they_were) {
   std::string json;
   append_json_string(json, "a\"\x01\xff");
   EXPECT_EQ(json, "\"a\\\"\\u0001\xef\xbf\xbd\"");
-}
-
-TEST(Arrange, groups_are_counted_the_largest_first) {
-  std::vector<Connection> all{made("10.0.0.1:80", "10.0.0.2:40000", State::Established),
-                              made("10.0.0.1:80", "10.0.0.3:40001", State::Established),
-                              made("10.0.0.1:50000", "10.0.0.9:443", State::CloseWait)};
-  all[2].owners = {{7, 3, 0, "java\n"}};
-  const auto by_state = grouped(all, {GroupKey::State});
-  ASSERT_EQ(by_state.size(), 2u);
-  EXPECT_EQ(groups_table(by_state, {GroupKey::State}, true),
-            "  Count State\n      2 ESTAB\n      1 CLOSE-WAIT\n");
-  EXPECT_EQ(group_value(all[0], GroupKey::Port, {}), "80");
-  EXPECT_EQ(group_value(all[2], GroupKey::Port, {}), "443");
-  EXPECT_EQ(group_value(all[2], GroupKey::Process, {}), "java\n/7");  // the views escape
-  EXPECT_TRUE(nlohmann::json::accept(groups_json(by_state, {GroupKey::State})));
-  EXPECT_FALSE(group_keys_named("state,colour").has_value());
-}
-
-TEST(Arrange, the_largest_queue_comes_first) {
-  std::vector<Connection> all{made("10.0.0.1:1", "10.0.0.2:1", State::Established),
-                              made("10.0.0.1:2", "10.0.0.2:1", State::Established)};
-  all[1].receive_queue = 5;
-  sort_connections(all, *sorting_named("recvq"));
-  EXPECT_EQ(all[0].receive_queue, 5u);
-  sort_connections(all, *sorting_named("-recvq"));
-  EXPECT_EQ(all[0].receive_queue, 0u);
-  EXPECT_FALSE(sorting_named("colour").has_value());
 }
 
 TEST(ConnectionJson, is_json_whatever_the_command_is_called) {

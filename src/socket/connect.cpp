@@ -32,6 +32,7 @@ Result<void> Engine::begin_connect(SocketId id, Entry& entry, const Endpoint& wa
     return tl::unexpected(connection.error());
   }
   map_connection(id, entry, *connection);
+  note_call(entry, AppCall::Open);
   entry.phase = Phase::Connecting;
   entry.error = 0;
   entry.shut = 0;
@@ -114,6 +115,7 @@ Result<void> Engine::disconnect(SocketId id) {
   Lock held(mutex_);
   Entry* entry = find(id);
   if (entry == nullptr) return fail(EBADF);
+  note_call(*entry, AppCall::Close);
   if (auto done = disconnect_entry(*entry); !done) return done;
   changed(id, *entry);
   flush(held);

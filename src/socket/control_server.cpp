@@ -74,6 +74,7 @@ tl::expected<std::unique_ptr<ControlServer>, std::string> ControlServer::open(
                        options.wall_offset,
                        now,
                        now};
+  server->recorded_calls_ = options.recorded_calls;
   const std::string path = *directory + "/" + control::socket_file_name(pid, name);
   server->listener_ = listen_on(path);
   if (server->listener_ < 0) {
@@ -146,6 +147,14 @@ bool ControlServer::read_some(Client& client) {
   return n > 0;
 }
 
+control::Reply ControlServer::reply_to(const control::Request& request, stack::Stack& stack,
+                                       Instant now) const {
+  if (request.kind == control::Kind::CallSites && recorded_calls_) {
+    return recorded_calls_(request.from, request.limit);
+  }
+  return control::answer(request, identity_, stack, now);
+}
+
 bool ControlServer::answer_one(Client& client, stack::Stack& stack, Instant now) {
   const auto size = control::frame_size(client.in, control::kMaxRequest);
   if (!size) {
@@ -157,7 +166,7 @@ bool ControlServer::answer_one(Client& client, stack::Stack& stack, Instant now)
   const auto request = control::decode_request({client.in.data(), *size});
   client.in.erase(client.in.begin(), client.in.begin() + static_cast<std::ptrdiff_t>(*size));
   client.last_used = ++uses_;
-  client.out = control::encode(request ? control::answer(*request, identity_, stack, now)
+  client.out = control::encode(request ? reply_to(*request, stack, now)
                                        : control::Reply(control::Refusal{request.error()}));
   return flush(client);
 }

@@ -8,6 +8,7 @@
 // Who may ask: the same user and root (SO_PEERCRED); the directory is 0700 besides.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
@@ -25,6 +26,8 @@ struct ControlOptions {
   std::string version;      // of the library
   Duration wall_offset{0};  // to add to Instants to get the time since 1970
   std::string directory;    // empty: the first usable of control::runtime_directories()
+  // Answers CallSites, within serve(): from which connection on, how many at most.
+  std::function<stack::control::CallSites(std::uint64_t, std::uint32_t)> recorded_calls;
 };
 
 class ControlServer {
@@ -58,10 +61,13 @@ class ControlServer {
   bool serve_client(Client& client, stack::Stack& stack, Instant now);
   bool read_some(Client& client);
   bool answer_one(Client& client, stack::Stack& stack, Instant now);
+  stack::control::Reply reply_to(const stack::control::Request& request, stack::Stack& stack,
+                                 Instant now) const;
   bool flush(Client& client);
   void drop(std::size_t index);
 
   stack::control::Identity identity_;
+  std::function<stack::control::CallSites(std::uint64_t, std::uint32_t)> recorded_calls_;
   std::string path_;
   int listener_ = -1;
   int epoll_ = -1;

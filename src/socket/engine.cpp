@@ -73,6 +73,9 @@ void Engine::listen_to_tools() {
   control.name = options_.name;
   control.directory = options_.runtime_directory;
   control.wall_offset = dev::wall_clock_offset();
+  control.recorded_calls = [this](std::uint64_t from, std::uint32_t limit) {
+    return recorded_calls(from, limit);
+  };
   auto server = ControlServer::open(control, now());
   if (options_.runtime_directory.empty()) {
     options_.runtime_directory = default_runtime_directory();
@@ -110,6 +113,7 @@ void Engine::shut_down() {
   if (control_) driver_->watch(control_->poll_fd(), 0, nullptr);
   control_.reset();
   calls_.clear();
+  call_sites_.reset();
   stack_.reset();
   for (const auto& [interface, device] : devices_) {
     if (device->poll_fd() >= 0) driver_->watch(device->poll_fd(), 0, nullptr);

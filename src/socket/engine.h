@@ -15,6 +15,7 @@
 #include "base/slab.h"
 #include "estab/socket.h"
 #include "estab/stack.h"
+#include "socket/call_sites.h"
 #include "socket/control_server.h"
 #include "socket/driver.h"
 #include "socket/entry.h"
@@ -85,6 +86,8 @@ class Engine : private Driven {
   Result<ConnectionInfo> info(SocketId id) const;
   Readiness readiness(SocketId id) const;  // 0 when it is gone
   std::size_t descriptors() const;
+  // The calls recorded of the connection `from` and those after it; wants the mutex held.
+  stack::control::CallSites recorded_calls(std::uint64_t from = 0, std::uint32_t limit = 0) const;
   // Stack::visit() of the floor below.
   std::uint64_t visit(std::uint64_t cursor, std::size_t limit,
                       const std::function<void(const ConnectionInfo&)>& see) const;
@@ -148,6 +151,12 @@ class Engine : private Driven {
   // options.cpp
   Result<void> apply_options(Entry& entry);
 
+  // call_sites.cpp. `call` is made by the application: its stack is recorded where the knob says so.
+  void note_call(const Entry& entry, AppCall call) {
+    if (stack_->tuning().record_call_sites != 0 || call_sites_) record_call(entry, call);
+  }
+  void record_call(const Entry& entry, AppCall call);
+
   // look.cpp
   State state_of(const Entry& entry) const;
   Readiness readiness_of(const Entry& entry) const;
@@ -170,6 +179,7 @@ class Engine : private Driven {
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<ControlServer> control_;  // none: tools can't ask
   Slab<Entry, SocketTag> entries_;
+  std::unique_ptr<CallSiteTable> call_sites_;  // none while the knob is off
   std::unordered_map<std::uint64_t, SocketId> by_connection_;
   std::unordered_map<std::uint64_t, SocketId> by_listener_;
   std::vector<SocketId> lingering_;  // in close(): to be looked at after each step

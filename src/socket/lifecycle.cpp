@@ -99,6 +99,7 @@ Result<SocketId> Engine::accept(SocketId id, bool dont_wait) {
   child.local = accepted->tuple.local;
   const SocketId made = adopt(std::move(child));
   map_connection(made, *find(made), accepted->connection);
+  note_call(*find(made), AppCall::Open);
   flush(held);
   return made;
 }
@@ -114,6 +115,7 @@ void Engine::map_connection(SocketId id, Entry& entry, stack::ConnectionId conne
 void Engine::drop_connection(Entry& entry, bool reset) {
   if (!entry.connection) return;
   by_connection_.erase(entry.connection.value);
+  if (call_sites_) call_sites_->let_go(entry.connection.value);
   stack_->close(std::exchange(entry.connection, {}), reset, now());
 }
 
@@ -145,6 +147,7 @@ Result<void> Engine::shutdown(SocketId id, std::uint8_t how) {
   Entry* entry = find(id);
   if (entry == nullptr) return fail(EBADF);
   const State state = state_of(*entry);
+  if ((how & kShutWrite) != 0) note_call(*entry, AppCall::Shut);
   if (entry->phase == Phase::Connecting) {
     const bool opening =
         state == State::SynSent || state == State::SynReceived || state == State::Closed;
@@ -175,6 +178,7 @@ Result<void> Engine::abort(SocketId id) {
   Entry* entry = find(id);
   if (entry == nullptr) return fail(EBADF);
   if (!entry->connection) return fail(ENOTCONN);
+  note_call(*entry, AppCall::Close);
   stack_->abort(entry->connection, now());
   changed(id, *entry);
   flush(held);
@@ -202,6 +206,7 @@ Result<void> Engine::close(SocketId id) {
   if (entry == nullptr) return fail(EBADF);
   const bool reset = entry->options.linger && entry->options.linger_time == Duration::zero();
   entry->call = nullptr;
+  note_call(*entry, AppCall::Close);
   if (entry->connection && entry->options.linger && !reset) {
     const tcp::Connection* connection = stack_->connection(entry->connection);
     if (connection != nullptr && connection->readable_bytes() == 0) {

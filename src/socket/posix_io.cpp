@@ -12,13 +12,8 @@
 #include "estab/posix.h"
 #include "socket/posix_table.h"
 
-using estab::Bytes;
-using estab::MutableBytes;
-using estab::Result;
-using estab::socket::answer;
-using estab::socket::refuse;
-using estab::socket::SocketRef;
-
+// Within estab::socket: whoever names the functions of a recorded stack knows them as the library's.
+namespace estab::socket {
 namespace {
 
 using Pieces = std::span<const iovec>;
@@ -130,6 +125,17 @@ int check_count(int count) {
 }
 
 }  // namespace
+}  // namespace estab::socket
+
+using estab::socket::check_count;
+using estab::socket::our_flags;
+using estab::socket::Pieces;
+using estab::socket::receive_pieces;
+using estab::socket::refuse;
+using estab::socket::send_pieces;
+using estab::socket::SocketRef;
+using estab::socket::tell_readable;
+using estab::socket::total_of;
 
 extern "C" {
 

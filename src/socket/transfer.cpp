@@ -48,6 +48,7 @@ Result<std::size_t> Engine::send(SocketId id, Bytes bytes, unsigned flags) {
       return sent;
     }
     done += *sent;
+    if (const Entry* e = find(id)) note_call(*e, AppCall::Write);
     flush(held);
     if (*sent == 0) break;
   } while (done < bytes.size() && (!dont_wait || done == 0));
@@ -113,6 +114,11 @@ Result<std::size_t> Engine::receive_stream(Lock& lock, SocketId id, MutableBytes
     if (!ended && done < target) return fail(EAGAIN);
     return 0;
   });
+  entry = find(id);
+  if (entry != nullptr && (done > 0 || result)) {
+    const bool end = done == 0 && !to.empty();
+    note_call(*entry, end ? AppCall::ReadEnd : AppCall::Read);
+  }
   if (done > 0) {
     if (!peek) flush(lock);  // the window may have opened
     return done;

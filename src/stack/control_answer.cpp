@@ -76,6 +76,7 @@ Reply answer(const Request& request, const Identity& identity, Stack& stack, Ins
       return events(request, stack, now);
     case Kind::End:
       return end(request, stack, now);
+    case Kind::CallSites:  // the socket floor's to answer
     case Kind::Refusal:
       break;
   }

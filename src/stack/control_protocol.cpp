@@ -200,6 +200,17 @@ void totals_fields(A& a, T& t) {
   all(a, t.orphans, t.listeners, t.syn_records, t.time_wait_records, t.connections, t.payload_bytes,
       t.table_bytes);
 }
+template <class A, class T>
+void call_site_fields(A& a, T& reply) {
+  all(a, reply.recording, reply.next, reply.lost);
+  list(a, reply.sites, 29, [&](auto& s) {
+    all(a, s.connection, s.made, s.read, s.written, s.shut, s.closed, s.eof_read);
+  });
+  list(a, reply.stacks, 8, [&](auto& s) {
+    field(a, s.number);
+    list(a, s.frames, 8, [&](auto& frame) { field(a, frame); });
+  });
+}
 
 template <class A, class T>
 void reply_fields(A& a, T& reply) {
@@ -221,6 +232,8 @@ void reply_fields(A& a, T& reply) {
     list(a, reply.events, 60, [&](auto& e) { event_fields(a, e); });
   } else if constexpr (std::is_same_v<R, Ended>) {
     field(a, reply.was_there);
+  } else if constexpr (std::is_same_v<R, CallSites>) {
+    call_site_fields(a, reply);
   } else {
     static_assert(std::is_same_v<R, Refusal>);
     field(a, reply.text);
@@ -228,8 +241,9 @@ void reply_fields(A& a, T& reply) {
 }
 
 // In the order of Reply's alternatives.
-constexpr std::array kKinds{Kind::Identity, Kind::Snapshot, Kind::Totals, Kind::Counters,
-                            Kind::Tuning,   Kind::Events,   Kind::End,    Kind::Refusal};
+constexpr std::array kKinds{Kind::Identity, Kind::Snapshot,  Kind::Totals,
+                            Kind::Counters, Kind::Tuning,    Kind::Events,
+                            Kind::End,      Kind::CallSites, Kind::Refusal};
 static_assert(kKinds.size() == std::variant_size_v<Reply>);
 
 Kind kind_of(Bytes frame) { return static_cast<Kind>(load_be16(frame.data() + 6)); }

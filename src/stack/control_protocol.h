@@ -31,6 +31,8 @@ inline constexpr std::size_t kMaxRequest = 4096;       // bytes, header included
 inline constexpr std::size_t kMaxReply = 1024 * 1024;  // bytes, header included
 inline constexpr std::size_t kSnapshotSlice = 256;     // connections in one reply at most
 inline constexpr std::size_t kEventSlice = 1024;       // events in one reply at most
+inline constexpr std::size_t kCallSiteSlice = 256;     // connections in one reply at most
+inline constexpr std::size_t kCallFrames = 48;         // addresses of one stack at most
 
 enum class Kind : std::uint16_t {
   Identity = 1,
@@ -41,14 +43,15 @@ enum class Kind : std::uint16_t {
   SetTuning,
   Events,
   End,
+  CallSites,
   Refusal = 255,  // only as a reply
 };
 
 struct Request {
   Kind kind = Kind::Identity;
   std::uint64_t from = 0;   // Snapshot: cursor, Events: number of the first wanted; 0 to begin.
-                            // End: the connection's id
-  std::uint32_t limit = 0;  // Snapshot, Events: how many at most; 0: as many as a reply may hold
+                            // End: the connection's id. CallSites: the first id wanted
+  std::uint32_t limit = 0;  // Snapshot, Events, CallSites: how many at most; 0: what a reply holds
   std::string name;         // SetTuning
   std::string value;        // SetTuning
   FourTuple tuple{};        // End
@@ -93,11 +96,29 @@ struct Events {
 struct Ended {
   bool was_there = true;  // false: it ended by itself, or another has its tuple now
 };
+// The calls of the application that made a connection, read and wrote it last, and first shut down
+// its sending side and closed it: numbers of stacks; 0: there was none, or it was not recorded.
+struct CallSite {
+  std::uint64_t connection = 0;
+  std::uint32_t made = 0, read = 0, written = 0, shut = 0, closed = 0;
+  bool eof_read = false;  // a read returned the end of the stream
+};
+struct CallStack {
+  std::uint32_t number = 0;
+  std::vector<std::uint64_t> frames;  // return addresses, innermost first
+};
+struct CallSites {
+  bool recording = false;         // the knob record_call_sites
+  std::uint64_t next = 0;         // first id of the next slice, 0: that was the last
+  std::uint64_t lost = 0;         // calls whose stack found no room since recording began
+  std::vector<CallSite> sites;    // by rising id
+  std::vector<CallStack> stacks;  // those that `sites` name
+};
 struct Refusal {
   std::string text;  // one line for the user
 };
-using Reply =
-    std::variant<Identity, Snapshot, Totals, CounterValues, KnobValues, Events, Ended, Refusal>;
+using Reply = std::variant<Identity, Snapshot, Totals, CounterValues, KnobValues, Events, Ended,
+                           CallSites, Refusal>;
 
 std::vector<std::uint8_t> encode(const Request& request);
 std::vector<std::uint8_t> encode(const Reply& reply);

@@ -104,6 +104,17 @@ TEST(ControlProtocol, the_other_replies_survive_the_wire) {
   EXPECT_EQ(e.events[0].arrow, 13);
   EXPECT_EQ(e.events[0].to, State::CloseWait);
   EXPECT_FALSE(there_and_back(Ended{false}).was_there);
+  CallSites sites{true, 9, 2, {{7, 1, 2, 0, 0, 1, true}}, {{1, {0x7fff12345678, 3}}, {2, {}}}};
+  const CallSites s = there_and_back(sites);
+  EXPECT_TRUE(s.recording);
+  EXPECT_EQ(s.next, 9u);
+  EXPECT_EQ(s.lost, 2u);
+  EXPECT_EQ(s.sites.at(0).connection, 7u);
+  EXPECT_EQ(s.sites[0].read, 2u);
+  EXPECT_EQ(s.sites[0].closed, 1u);
+  EXPECT_TRUE(s.sites[0].eof_read);
+  EXPECT_EQ(s.stacks.at(0).frames, sites.stacks[0].frames);
+  EXPECT_EQ(s.stacks.at(1).number, 2u);
   EXPECT_EQ(there_and_back(Refusal{"no"}).text, "no");
 }
 

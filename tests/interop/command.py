@@ -13,7 +13,7 @@ WRONG = [
     [], ["fly"], ["--flag"],
     ["ss", "--source", "sun"], ["ss", "--sort", "colour"], ["ss", "--group-by", "colour"], ["ss", "-K"],
     ["kill"], ["kill", "state", "nosuch"], ["kill", "--close", "--source", "linux", "state", "all"],
-    ["summary", "--by", "colour"], ["summary", "--count", "2"], ["doctor", "--interval", "soon"],
+    ["summary", "--by", "colour"], ["summary", "--count", "2"], ["doctor", "--interval", "soon"], ["doctor", "--net"],
     ["netstat", "--nosuch"], ["netstat", "--source", "sun"],
     ["serve"], ["serve", "--http"], ["serve", "--echo", "0"], ["serve", "--echo=70000"],
     ["serve", "--echo", "--address", "10.0.0.1"], ["serve", "--echo", "--address", "10.0.0.1/33"],
@@ -27,7 +27,8 @@ WRONG = [
     ["connect", "-l", "10.0.0.1", "80"], ["connect", "10.0.0.1", "80", "-w", "soon"],
     ["tuning", "--source", "linux", "tcp_tw_reuse=1"], ["counters", "--source", "linux", "Nosuch"],
     ["tuning", "nosuch"], ["tuning", "nosuch=1"], ["tuning", "--default", "time_wait=1"],
-    ["trace", "--source", "moon"], ["trace", "state", "sleeping"], ["counters", "--list", "Nosuch"], ["diagram", "--format", "png"], ["ladder"],
+    ["trace", "--source", "moon"], ["trace", "state", "sleeping"],
+    ["trace", "--stacks=deep"], ["tuning", "record_call_site=1"], ["counters", "--list", "Nosuch"], ["diagram", "--format", "png"], ["ladder"],
 ]
 FAILS = [
     ["ss", "--stack", "nobody"], ["tuning", "--stack", "nobody"], ["tuning", "time_wait=1"],
@@ -47,6 +48,7 @@ FINE = [
     ["tuning", "--source", "linux"], ["tuning", "--source", "linux", "--json", "tcp_tw_reuse"],
     ["summary", "--source", "linux"], ["summary", "--by", "process", "--json"],
     ["kill", "--dry-run", "--source", "linux", "state", "last-ack"],
+    ["trace", "--stacks", "--source", "linux", "--no-bpf", "--seconds", "0.1"], ["tuning", "record_call_sites"],
     ["diagram", "--rows"], ["diagram", "--live", "--source", "linux"], ["diagram", "--matrix"], ["diagram", "--format", "svg"], ["--version"],
 ]
 

@@ -64,8 +64,12 @@ struct sock_common {
   atomic64_t skc_cookie;
   unsigned long skc_flags;
 };
+typedef struct {
+  int owned;
+} socket_lock_t;
 struct sock {
   struct sock_common __sk_common;
+  socket_lock_t sk_lock;
   int sk_err;
   kuid_t sk_uid;
   __u16 sk_protocol;
@@ -117,10 +121,22 @@ struct fdtable {
 struct files_struct {
   struct fdtable* fdt;
 };
+struct pid_namespace {
+  struct ns_common ns;
+};
+struct upid {
+  int nr;
+  struct pid_namespace* ns;
+};
+struct pid {
+  unsigned int level;
+  struct upid numbers[1];
+};
 struct task_struct {
   int pid;
   int tgid;
   struct task_struct* group_leader;
+  struct pid* thread_pid;
   struct files_struct* files;
   char comm[16];
 };
@@ -158,3 +174,20 @@ struct bpf_iter__bpf_map_elem {
 };
 
 #pragma clang attribute pop
+
+#define MOST_PID_LEVELS 33  // the kernel nests process namespaces 32 deep
+
+// The number that a process namespace (by its inode; 0: the first of all) has for the task's
+// process. 0: it cannot be seen from there.
+static __always_inline __u32 process_number(struct task_struct* task, __u32 of_namespace) {
+  if (!of_namespace) return task->tgid;
+  struct pid* pid = BPF_CORE_READ(task, group_leader, thread_pid);
+  if (!pid) return 0;
+  unsigned int level = BPF_CORE_READ(pid, level);
+  const void* numbers = (const void*)pid + bpf_core_field_offset(struct pid, numbers);
+  for (unsigned int i = 0; i < MOST_PID_LEVELS && i <= level; ++i) {
+    const struct upid* one = numbers + i * bpf_core_type_size(struct upid);
+    if (BPF_CORE_READ(one, ns, ns.inum) == of_namespace) return BPF_CORE_READ(one, nr);
+  }
+  return 0;
+}

@@ -70,7 +70,11 @@ std::uint64_t tracepoint_number(const char* category, const char* name) {
 std::string refusal(int error, std::string_view doing) {
   error = std::abs(error);
   std::string text = std::string("cannot ") + std::string(doing) + ": " + std::strerror(error);
-  if (error == EPERM || error == EACCES) text += " (needs root, or CAP_BPF and CAP_PERFMON)";
+  if (error == EPERM || error == EACCES) {
+    text += ::geteuid() == 0 ? " (needs CAP_BPF and CAP_PERFMON of the first user namespace, and a "
+                               "container that permits bpf())"
+                             : " (needs root, or CAP_BPF and CAP_PERFMON)";
+  }
   if (error == ENOENT || error == ESRCH) text += " (the kernel has no BTF, or lacks a tracepoint)";
   return text;
 }

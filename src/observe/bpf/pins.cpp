@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "observe/bpf/object.h"
+#include "observe/bpf/state_clock.h"
+#include "observe/linux/namespaces.h"
 
 namespace estab::observe::bpf {
 namespace {
@@ -35,14 +37,18 @@ void remove_folder(const std::filesystem::path& folder) {
 
 }  // namespace
 
+std::string own_pins() {
+  const std::uint32_t processes = own_process_namespace();
+  return std::to_string(::getpid()) + (processes == 0 ? "" : "-" + std::to_string(processes));
+}
+
 void remove_pins(const std::string& name) { remove_folder(std::filesystem::path(kPinRoot) / name); }
 
 void remove_dead_pins() {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(kPinRoot, error)) {
     const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != name.npos) continue;
-    if (!std::filesystem::exists("/proc/" + name)) remove_folder(entry.path());
+    if (name != kKept && tracer_has_ended(name)) remove_folder(entry.path());
   }
 }
 

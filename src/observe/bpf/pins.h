@@ -9,7 +9,10 @@
 namespace estab::observe::bpf {
 
 inline constexpr const char* kPinRoot = "/sys/fs/bpf/estab";
-inline constexpr const char* kKept = "kept";  // left behind by --keep; others are process ids
+inline constexpr const char* kKept = "kept";  // left behind by --keep; others are processes'
+
+// "PID", in a process namespace of its own "PID-NAMESPACE" (its inode): bpffs may be shared.
+std::string own_pins();
 
 // A folder of pins. Mounts bpffs where it is missing and may be mounted.
 class PinFolder {
@@ -30,7 +33,7 @@ class PinFolder {
 
 // Removes the folder of this name and what it holds.
 void remove_pins(const std::string& name);
-// Removes the folders of processes that are no more.
+// Removes the folders of processes of this process namespace that are no more.
 void remove_dead_pins();
 
 }  // namespace estab::observe::bpf

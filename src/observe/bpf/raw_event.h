@@ -21,6 +21,7 @@ enum raw_flag {
   RAW_OWNER_LISTENER = 4,  // the owner is the listener's: not accepted yet, as far as was seen
   RAW_OWNER_KNOWN = 8,     // the owner made, accepted or holds it
   RAW_AGE_FROM_RTT = 16,   // in_state_ns is the SYN,ACK's round trip
+  RAW_BY_CALL = 32,        // a system call of `running` moved it
 };
 
 // Set before loading.
@@ -28,11 +29,14 @@ struct raw_constants {
   __u32 only_netns;  // inode number; 0: all namespaces
   __u32 kinds;       // bits: which kinds go to the ring buffer
   __u32 with_stacks;
+  // Inode number of the process namespace whose numbers are told, 0: the first of all. What lives
+  // outside of it has none.
+  __u32 process_namespace;
 };
 
 // Who made or accepted a socket.
 struct raw_owner {
-  __u32 pid;  // of the process; 0: not known
+  __u32 pid;  // of the process; 0: not known, or outside of the tracer's process namespace
   char command[16];
 };
 
@@ -54,9 +58,10 @@ struct raw_life {
 
 // The words on top of the user's stack at a call: the C library's wrapper has no frame of its own,
 // so that following frame pointers alone would pass over its caller.
+enum raw_top_call { RAW_TOP_MADE, RAW_TOP_READ, RAW_TOP_MOVED };
 struct raw_top_key {
   __u64 cookie;
-  __u32 read;  // 0: the call that made it
+  __u32 call;  // RAW_TOP_MADE, RAW_TOP_READ, or RAW_TOP_MOVED and Linux's number of the new state
   __u32 pad;
 };
 struct raw_top {
@@ -84,27 +89,24 @@ struct raw_event {
   __u8 to;
   __u8 flags;
   __u8 pad[7];
+  __s32 call_stack;  // RAW_BY_CALL: that call's number in the map of stacks; < 0: none was kept
+  __s32 made_stack;  // of the call that made or accepted it; likewise
 };
 
 // One record of the two iterators that are pinned for readers (state_clock.h).
 struct raw_clock_record {
   __u64 cookie;
   __u32 netns;
-  __u32 pad;
+  __u32 process_namespace;  // raw_constants: whose numbers the owner and the reader have
   struct raw_life life;
 };
 
 // One record of the iterator over all descriptors (task_files.h).
+// Of a TCP socket: few bytes, as there is one for each of a hundred thousand.
 struct raw_descriptor {
-  __u64 cookie;
-  __u64 inode;
+  __u32 inode;
   __u32 pid;
   __u32 fd;
-  __u32 netns;
-  __u8 state;
-  __u8 family;
-  __u8 protocol;
-  __u8 pad;
   char command[16];
 };
 

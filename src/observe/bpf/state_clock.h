@@ -8,7 +8,8 @@
 // without an owner, from a table by cookie that is bounded (LRU). The sockets are those of the
 // network namespace of whoever reads (what the calling thread is in); the table has all.
 //
-//   /sys/fs/bpf/estab/PID/{sockets,gone}    of the process that traces, removed when it ends
+//   /sys/fs/bpf/estab/PID/{sockets,gone}    of the process that traces, removed when it ends; in a
+//                                           process namespace of its own PID-NAMESPACE
 //   /sys/fs/bpf/estab/kept/{sockets,gone}   of --keep, with the links of its programs
 #pragma once
 #include <cstdint>
@@ -27,8 +28,10 @@ struct SocketLife {
   std::optional<State> previous;
   // CLOCK_MONOTONIC when it came into `state`; nothing: it was in it before the tracer began.
   std::optional<Instant> since;
-  Instant met;                     // when the tracer met it: it is at least that old
-  std::uint32_t owner = 0;         // the process that made, accepted or holds it; 0: not known
+  Instant met;  // when the tracer met it: it is at least that old
+  // The process that made, accepted or holds it; 0: not known, or a tracer of another process
+  // namespace keeps it, whose numbers mean nothing here.
+  std::uint32_t owner = 0;
   std::string command;             // its name; not escaped
   bool owner_is_listener = false;  // not seen accepted: the owner is its listener's
   std::uint32_t netns = 0;         // inode number
@@ -40,11 +43,15 @@ struct SocketLife {
   std::optional<Instant> read_at;
 };
 
+// Whether a tracer keeps time and owners now.
+enum class Kept : std::uint8_t { No, NotForUs, Yes };  // NotForUs: its files may not be read
+
 class StateClock {
  public:
   // What all tracers know; the one that has watched longest first. The error is one line: no
   // tracer runs, or its files may not be read.
   static tl::expected<StateClock, std::string> read();
+  static Kept kept();  // whether read() would find something, without reading it
   // The same from this folder in place of /sys/fs/bpf/estab.
   static tl::expected<StateClock, std::string> read_from(const std::string& folder);
 
@@ -60,6 +67,9 @@ class StateClock {
   std::unordered_map<std::uint64_t, SocketLife> lives_;
   std::string source_;
 };
+
+// By the name of its folder; false where it can't be known: of another process namespace, or kept.
+bool tracer_has_ended(const std::string& folder);
 
 // Ends what `estab trace --keep` left behind. The error is one line: there is nothing, or it may not.
 tl::expected<void, std::string> forget_kept();

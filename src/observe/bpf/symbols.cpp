@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <unordered_map>
 
 namespace estab::observe::bpf {
 namespace {
@@ -29,6 +30,10 @@ struct Symbols::Impl {
   Dwfl_Callbacks callbacks{};
   char* debug_path = nullptr;  // the default
   std::unique_ptr<Dwfl, EndDwfl> dwfl;
+  // A leak has thousands of sockets and one or two places. By address, the call before it.
+  std::unordered_map<std::uint64_t, Frame> known;
+
+  Frame look_up(std::uint64_t address, bool is_return) const;
 };
 
 Symbols::Symbols(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -53,10 +58,19 @@ tl::expected<Symbols, std::string> Symbols::of_process(std::uint32_t pid) {
 }
 
 Frame Symbols::at(std::uint64_t address, bool is_return) const {
+  constexpr std::size_t kMostKnown = 65536;
+  if (!is_return) return impl_->look_up(address, false);
+  const auto known = impl_->known.find(address);
+  if (known != impl_->known.end()) return known->second;
+  if (impl_->known.size() == kMostKnown) impl_->known.clear();
+  return impl_->known[address] = impl_->look_up(address, true);
+}
+
+Frame Symbols::Impl::look_up(std::uint64_t address, bool is_return) const {
   Frame frame;
   frame.address = address;
   const Dwarf_Addr inside = is_return ? address - 1 : address;
-  Dwfl_Module* module = dwfl_addrmodule(impl_->dwfl.get(), inside);
+  Dwfl_Module* module = dwfl_addrmodule(dwfl.get(), inside);
   if (module == nullptr) return frame;
   const char* name =
       dwfl_module_info(module, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);

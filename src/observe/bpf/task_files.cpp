@@ -5,12 +5,17 @@
 
 #include "observe/bpf/object.h"
 #include "observe/bpf/raw_event.h"
+#include "observe/linux/namespaces.h"
 
 namespace estab::observe::bpf {
 
 tl::expected<std::vector<OwnerRow>, std::string> task_files() {
   auto object = open_object(task_files_object(), "estab_files");
   if (!object) return tl::unexpected(object.error());
+  if (auto* numbers_of =
+          static_cast<std::uint32_t*>(section(object->get(), ".rodata", sizeof(std::uint32_t)))) {
+    *numbers_of = own_process_namespace();
+  }
   if (auto loaded = load_object(object->get()); !loaded) return tl::unexpected(loaded.error());
   LinkPtr link(bpf_program__attach_iter(program(object->get(), "each_descriptor"), nullptr));
   if (link == nullptr) return tl::unexpected(refusal(errno, "attach a BPF iterator"));
@@ -22,10 +27,8 @@ tl::expected<std::vector<OwnerRow>, std::string> task_files() {
        at += sizeof(raw_descriptor)) {
     raw_descriptor row;
     std::memcpy(&row, bytes->data() + at, sizeof row);
-    constexpr std::uint8_t kTcp = 6;
-    if (row.protocol != kTcp) continue;
-    rows.push_back({row.pid, row.fd, std::string(row.command, strnlen(row.command, 16)), row.inode,
-                    row.cookie, row.netns});
+    rows.push_back(
+        {row.pid, row.fd, std::string(row.command, strnlen(row.command, 16)), row.inode});
   }
   return rows;
 }

@@ -71,8 +71,8 @@ static __always_inline void count_lost(void) {
 
 static __always_inline void running_owner(struct raw_owner *to) {
   struct task_struct *task = bpf_get_current_task_btf();
-  to->pid = task->tgid;
-  BPF_CORE_READ_STR_INTO(&to->command, task, group_leader, comm);
+  to->pid = process_number(task, wanted.process_namespace);
+  if (to->pid) BPF_CORE_READ_STR_INTO(&to->command, task, group_leader, comm);
 }
 
 static __always_inline __u32 netns_of(const struct sock_common *common) {
@@ -91,6 +91,7 @@ static __always_inline struct raw_event *reserve(int kind) {
   __builtin_memset(e, 0, sizeof *e);
   e->at_ns = bpf_ktime_get_ns();
   e->kind = kind;
+  e->call_stack = e->made_stack = -1;
   return e;
 }
 
@@ -131,10 +132,21 @@ static __always_inline void with_life(struct raw_event *e, const struct raw_life
   e->owner = life->owner;
   e->flags |= life->owner_is;
   e->hops = life->hops;
+  e->made_stack = life->made_stack;
 }
 
-static __always_inline int keep_stack(void *ctx, __u64 cookie, __u32 read) {
-  struct raw_top_key key = {.cookie = cookie, .read = read};
+// Whether the running process asked for this move. A packet's is made with the socket free, or when
+// a call lets it go (the backlog): those that only packets make, and errors, are no call's.
+static __always_inline int moved_by_call(struct sock *sk, int old, int new) {
+  if (old == TCP_CLOSE) return new == TCP_SYN_SENT || new == TCP_LISTEN;
+  if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK) return 1;
+  if (new != TCP_CLOSE || sk->sk_err) return 0;
+  if (old == TCP_FIN_WAIT2 || old == TCP_CLOSING || old == TCP_LAST_ACK) return 0;
+  return BPF_CORE_READ(sk, sk_lock.owned) != 0;
+}
+
+static __always_inline int keep_stack(void *ctx, __u64 cookie, __u32 call) {
+  struct raw_top_key key = {.cookie = cookie, .call = call};
   struct raw_top top = {};
   struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
   unsigned long sp = BPF_CORE_READ(registers, sp);
@@ -161,7 +173,8 @@ static __always_inline void begin(struct raw_life *life, __u64 now) {
 }
 
 static __always_inline void keep_gone(const struct raw_life *life, __u64 cookie, __u32 netns, __u8 state) {
-  struct raw_clock_record record = {.cookie = cookie, .netns = netns, .life = *life};
+  struct raw_clock_record record = {
+      .cookie = cookie, .netns = netns, .process_namespace = wanted.process_namespace, .life = *life};
   record.life.state = state;
   bpf_map_update_elem(&gone, &cookie, &record, BPF_ANY);
 }
@@ -192,7 +205,6 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new) {
   } else if (old == TCP_CLOSE && (new == TCP_SYN_SENT || new == TCP_LISTEN)) {
     running_owner(&life->owner);
     life->owner_is = RAW_OWNER_KNOWN;
-    if (wanted.with_stacks && new == TCP_SYN_SENT) life->made_stack = keep_stack(ctx, cookie, 0);
   } else if (old == TCP_SYN_RECV && new == TCP_ESTABLISHED) {
     __u32 rtt = BPF_CORE_READ((struct tcp_sock *)sk, srtt_us) >> 3;
     if (rtt) {
@@ -206,6 +218,13 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new) {
   if (by_call && life->owner_is != RAW_OWNER_KNOWN) {
     running_owner(&life->owner);
     life->owner_is = RAW_OWNER_KNOWN;
+  }
+  by_call = moved_by_call(sk, old, new);
+  int call_stack = -1;
+  if (wanted.with_stacks && by_call) {
+    int opens = new == TCP_SYN_SENT;
+    call_stack = keep_stack(ctx, cookie, opens ? RAW_TOP_MADE : RAW_TOP_MOVED + new);
+    if (opens) life->made_stack = call_stack;
   }
   life->since_ns = now;
   life->previous = old;
@@ -227,6 +246,8 @@ int BPF_PROG(on_state, struct sock *sk, int old, int new) {
   describe(e, sk);
   with_life(e, life);
   e->flags |= from_rtt;
+  if (by_call) e->flags |= RAW_BY_CALL;
+  e->call_stack = call_stack;
   running_owner(&e->running);
   submit(e);
   return 0;
@@ -369,7 +390,7 @@ static __always_inline int note_accepted(void *ctx, long fd) {
   if (!cookie) return 0;
   struct raw_life life = {.made_stack = -1, .read_stack = -1, .owner_is = RAW_OWNER_KNOWN};
   running_owner(&life.owner);
-  if (wanted.with_stacks) life.made_stack = keep_stack(ctx, cookie, 0);
+  if (wanted.with_stacks) life.made_stack = keep_stack(ctx, cookie, RAW_TOP_MADE);
   bpf_map_update_elem(&accepted, &cookie, &life, BPF_ANY);
   return 0;
 }
@@ -395,10 +416,10 @@ int BPF_PROG(on_read, struct sock *sk, int result, int flags) {
   }
   __u64 cookie = bpf_get_socket_cookie(sk);
   learn_accepted(life, cookie);
-  life->reader = bpf_get_current_pid_tgid() >> 32;
+  life->reader = process_number(bpf_get_current_task_btf(), wanted.process_namespace);
   life->read_ns = now;
   if (result == 0) life->eof_seen = 1;
-  if (wanted.with_stacks) life->read_stack = keep_stack(ctx, cookie, 1);
+  if (wanted.with_stacks) life->read_stack = keep_stack(ctx, cookie, RAW_TOP_READ);
   return 0;
 }
 
@@ -421,7 +442,7 @@ int meet_those_here(struct bpf_iter__task_file *ctx) {
     begin(life, bpf_ktime_get_ns());
     life->state = sk->__sk_common.skc_state;
   }
-  life->owner.pid = task->tgid;
+  life->owner.pid = process_number(task, wanted.process_namespace);
   BPF_CORE_READ_STR_INTO(&life->owner.command, task, group_leader, comm);
   life->owner_is = RAW_OWNER_KNOWN;
   return 0;
@@ -440,6 +461,7 @@ int read_lives(struct bpf_iter__tcp *ctx) {
   struct raw_clock_record record = {};
   record.cookie = bpf_get_socket_cookie(common);
   record.netns = netns_of(common);
+  record.process_namespace = wanted.process_namespace;
   learn_accepted(life, record.cookie);
   __builtin_memcpy(&record.life, life, sizeof record.life);
   bpf_seq_write(ctx->meta->seq, &record, sizeof record);

@@ -112,9 +112,10 @@ void Tracer::Impl::choose_programs() {
       blind.push_back(std::string("this kernel does not tell of ") + a.without);
     }
   }
-  const bool reads = options.stacks && tracepoint_arguments("sock_recv_length") >= 2;
+  const bool wants_reads = options.stacks && !options.events;
+  const bool reads = wants_reads && tracepoint_arguments("sock_recv_length") >= 2;
   bpf_program__set_autoload(program(object.get(), "on_read"), reads);
-  if (options.stacks && !reads) blind.emplace_back("this kernel does not tell of reads");
+  if (wants_reads && !reads) blind.emplace_back("this kernel does not tell of reads");
   // A storage or a stack map that nothing needs takes no room.
   if (!options.stacks) {
     bpf_map__set_max_entries(map(object.get(), "stacks"), 1);
@@ -133,6 +134,11 @@ Expected<void> Tracer::Impl::open() {
   constants->only_netns = options.all_namespaces ? 0 : own_network_namespace();
   constants->kinds = kinds_of(options);
   constants->with_stacks = options.stacks;
+  constants->process_namespace = own_process_namespace();
+  if (constants->process_namespace != 0) {
+    blind.emplace_back(
+        "this is a process namespace of its own: processes outside of it are not named");
+  }
   choose_programs();
   return load_object(object.get());
 }
@@ -247,7 +253,7 @@ std::vector<std::string> Tracer::blind_spots() const { return impl_->blind; }
 
 tl::expected<void, std::string> Tracer::share() {
   if (auto opened = impl_->open_readers(); !opened) return tl::unexpected(opened.error());
-  auto folder = PinFolder::make(std::to_string(::getpid()));
+  auto folder = PinFolder::make(own_pins());
   if (!folder) return tl::unexpected(folder.error());
   if (auto pinned = impl_->pin_readers(*folder); !pinned) return tl::unexpected(pinned.error());
   impl_->shared = std::move(*folder);
@@ -281,8 +287,8 @@ tl::expected<StackFrames, std::string> Tracer::stack(std::int32_t number) const 
   return frames;
 }
 
-StackFrames Tracer::stack_top(std::uint64_t cookie, bool read) const {
-  const raw_top_key key{cookie, read ? 1u : 0u, 0};
+StackFrames Tracer::stack_top(std::uint64_t cookie, std::uint32_t call) const {
+  const raw_top_key key{cookie, call, 0};
   raw_top top{};
   if (bpf_map_lookup_elem(bpf_map__fd(map(impl_->object.get(), "tops")), &key, &top) != 0)
     return {};

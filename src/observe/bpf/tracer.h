@@ -25,7 +25,8 @@ struct TracerOptions {
   bool events = true;           // false: only keep time and owners, hand out nothing
   bool resets = false;
   bool retransmits = false;
-  bool stacks = false;  // keep the user stacks that made each socket and read it last
+  // Keep the user stacks that made each socket, moved it, and (without events) read it last.
+  bool stacks = false;
 };
 
 using OnRawEvent = std::function<void(const raw_event&)>;
@@ -55,8 +56,8 @@ class Tracer {
   // With options.stacks: the frames of a number in raw_life.
   tl::expected<StackFrames, std::string> stack(std::int32_t number) const;
 
-  // The words that lay on top of the user's stack at the call that made the socket, or read it last.
-  StackFrames stack_top(std::uint64_t cookie, bool read) const;
+  // The words that lay on top of the user's stack at the latest such call; `call`: raw_top_key's.
+  StackFrames stack_top(std::uint64_t cookie, std::uint32_t call) const;
 
   struct Impl;
 

@@ -28,8 +28,14 @@ tl::expected<void, std::string> Tracer::share() { return without(); }
 tl::expected<void, std::string> Tracer::keep() { return without(); }
 tl::expected<StackFrames, std::string> Tracer::stack(std::int32_t) const { return without(); }
 
-StackFrames Tracer::stack_top(std::uint64_t, bool) const { return {}; }
-SocketCalls socket_calls(const Tracer&, std::uint64_t, const SocketLife&) { return {}; }
+StackFrames Tracer::stack_top(std::uint64_t, std::uint32_t) const { return {}; }
+std::vector<Frame> kernel_stack(const Tracer&, const StackAsked&, ProcessSymbols&,
+                                std::vector<std::string>&) {
+  return {};
+}
+SocketCalls socket_calls(const Tracer&, std::uint64_t, const SocketLife&, ProcessSymbols&) {
+  return {};
+}
 
 struct Symbols::Impl {};
 Symbols::Symbols(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

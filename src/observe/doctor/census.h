@@ -62,6 +62,8 @@ struct Census {
   Thresholds thresholds;
   // Where in the code a socket was made, by its cookie; empty where nobody watched.
   std::function<std::optional<std::string>(std::uint64_t)> who_made;
+  // What who_made() could not name until now, and why: a line each.
+  std::function<std::vector<std::string>()> not_named;
 };
 
 }  // namespace estab::observe::doctor

@@ -1,6 +1,7 @@
 // What the rules ask of a census, and how they say it.
 #pragma once
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -72,6 +73,8 @@ Remedy keep(const Census& census, std::string text, const std::string& knob,
 // Of those that match ss's filter and have been in their state for so long.
 Remedy end_connections(const Census& census, std::string text, const std::string& states,
                        const std::string& expression);
+// On a stack that records no calls, for a finding about code that holds connections: nothing else.
+std::optional<Remedy> record_calls(const Census& census);
 Remedy end_process(std::string text, std::uint32_t pid);
 Remedy raise_limit(std::string text, std::uint32_t pid, std::uint64_t limit);
 

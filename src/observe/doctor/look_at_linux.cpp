@@ -1,12 +1,11 @@
 // Linux's connections: sock_diag twice, the counters, the knobs of the namespace, the limits of the
 // processes.
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <map>
 
 #include "observe/doctor/gather.h"
 #include "observe/linux/counters.h"
+#include "observe/linux/neighbours.h"
 #include "observe/linux/proc_file.h"
 #include "observe/linux/process_limits.h"
 #include "observe/linux/sock_diag.h"
@@ -26,25 +25,7 @@ std::set<std::uint32_t> pids_of(const std::vector<Connection>& connections) {
   return pids;
 }
 
-// Neighbours that were asked for and did not answer: flags 0 in /proc/net/arp.
-std::set<IpAddress> dead_neighbours() {
-  std::set<IpAddress> dead;
-  const auto text = read_proc_file("/proc/thread-self/net/arp");
-  if (!text) return dead;
-  for (std::size_t at = text->find('\n'); at != text->npos && at + 1 < text->size();
-       at = text->find('\n', at + 1)) {
-    char address[64] = "";
-    unsigned type = 0, flags = 1;
-    if (std::sscanf(text->c_str() + at + 1, "%63s 0x%x 0x%x", address, &type, &flags) != 3)
-      continue;
-    const auto parsed = IpAddress::parse(address);
-    if (parsed && flags == 0) dead.insert(*parsed);
-  }
-  return dead;
-}
-
-// Owners that BPF names have the number that the first process namespace gives them: in another one
-// it is somebody else's, or nobody's.
+// A process may end between the looks, and its number be another's.
 bool is_called(std::uint32_t pid, const std::string& command) {
   const auto comm = read_proc_file("/proc/" + std::to_string(pid) + "/comm");
   return comm && !comm->empty() && comm->substr(0, comm->size() - 1) == command;
@@ -89,7 +70,7 @@ class LinuxLooker final : public Looker {
     census_.where = "Linux";
     census_.after = std::move(seen->connections);
     census_.counters_after = std::move(*counters);
-    census_.dead_neighbours = dead_neighbours();
+    census_.dead_neighbours = observe::dead_neighbours();
     all.not_seen = std::move(seen->blind_spots);
     pids_.merge(pids_of(census_.after));
     add_processes(all.not_seen);

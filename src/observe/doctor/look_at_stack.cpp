@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "observe/doctor/gather.h"
+#include "observe/stack_code.h"
 
 namespace estab::observe::doctor {
 namespace {
@@ -63,6 +64,7 @@ class StackLooker final : public Looker {
     const auto limit = static_cast<std::uint64_t>(census_.knobs["max_descriptors"]);
     census_.processes = {{who_.pid, who_.command, used, limit, 0}};
     add_dead_neighbours();
+    if (auto named = name_code(); !named) return tl::unexpected(named.error());
     Gathered all;
     all.census = std::move(census_);
     return all;
@@ -81,6 +83,17 @@ class StackLooker final : public Looker {
     sample.ports = ports_in_use(connections, census_.knobs["ip_local_port_range_low"],
                                 census_.knobs["ip_local_port_range_high"]);
     return sample;
+  }
+
+  // From the calls that it recorded, where its knob says so.
+  tl::expected<void, std::string> name_code() {
+    if (census_.knobs["record_call_sites"] == 0) return {};
+    auto recorded = client_->call_sites();
+    if (!recorded) return tl::unexpected(recorded.error());
+    auto code = std::make_shared<StackCode>(std::move(*recorded), client_->process());
+    census_.who_made = [code](std::uint64_t id) { return code->of(id); };
+    census_.not_named = [code] { return code->unnamed(); };
+    return {};
   }
 
   // A stack does not tell its neighbours either; but it counts packets for which there was none.

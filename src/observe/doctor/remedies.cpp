@@ -59,6 +59,15 @@ Remedy end_connections(const Census& census, std::string text, const std::string
           "connections", fmt::format("{} {}", where, filter)};
 }
 
+std::optional<Remedy> record_calls(const Census& census) {
+  const auto knob = census.knobs.find("record_call_sites");
+  if (knob == census.knobs.end() || knob->second != 0) return std::nullopt;
+  return set(census,
+             "Which code is it? Let the stack record the calls from here on, and look again: new "
+             "connections are then named with the functions that made and read them.",
+             knob->first, "1");
+}
+
 Remedy end_process(std::string text, std::uint32_t pid) {
   return {std::move(text), fmt::format("kill -TERM {}", pid), Effect::Ends, std::to_string(pid)};
 }

@@ -36,6 +36,15 @@ TEST(DoctorReport, nothing_from_outside_reaches_the_terminal) {
   EXPECT_THAT(text, HasSubstr("\\x1b[2J"));
 }
 
+TEST(DoctorReport, colours_are_read_on_light_and_dark_and_change_no_word) {
+  Finding f = made().findings[0];
+  f.headline = "a leak";
+  EXPECT_EQ(finding_line(f, 80, true), "\x1b[1;31mCRITICAL\x1b[0m  a leak\n");
+  f.severity = Severity::Warning;
+  EXPECT_EQ(finding_line(f, 80, true), "\x1b[1;35mWARNING\x1b[0m   a leak\n");
+  EXPECT_EQ(finding_line(f, 80, false), "WARNING   a leak\n");
+}
+
 TEST(DoctorReport, keeps_to_the_width_and_says_what_it_did_not_see) {
   const std::string text = text_report(made(), 80, false);
   std::size_t at = 0;

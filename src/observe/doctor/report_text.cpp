@@ -115,7 +115,8 @@ std::string finding_line(const Finding& finding, std::size_t width, bool colour)
   append_wrapped(text, critical ? "CRITICAL" : "WARNING", escaped(finding.headline), 10, width);
   if (!colour) return text;
   const std::size_t word = critical ? 8 : 7;
-  return (critical ? "\x1b[1;31m" : "\x1b[1;33m") + text.substr(0, word) + "\x1b[0m" +
+  // Red and magenta: read on a dark and on a light background alike; yellow is lost on white.
+  return (critical ? "\x1b[1;31m" : "\x1b[1;35m") + text.substr(0, word) + "\x1b[0m" +
          text.substr(word);
 }
 

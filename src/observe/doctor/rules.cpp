@@ -29,6 +29,15 @@ std::string_view effect_name(Effect e) {
   return "none";
 }
 
+namespace {
+
+// The application forgot them: the next question is which code.
+bool code_holds(const Finding& f) {
+  return f.id == "close-wait-leak" || f.id == "fin-wait-2-held" || f.id == "descriptors-run-out";
+}
+
+}  // namespace
+
 std::vector<Finding> examine(const Census& census) {
   const Evidence evidence(census);
   Findings all;
@@ -36,7 +45,11 @@ std::vector<Finding> examine(const Census& census) {
                      resets, dead_established, exhaustion, settings}) {
     rule(evidence, all);
   }
-  for (Finding& finding : all) finding.where = census.where;
+  for (Finding& finding : all) {
+    finding.where = census.where;
+    if (!code_holds(finding)) continue;
+    if (auto remedy = record_calls(census)) finding.now.push_back(std::move(*remedy));
+  }
   std::stable_sort(all.begin(), all.end(),
                    [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
   return all;

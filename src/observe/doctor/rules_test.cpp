@@ -94,6 +94,25 @@ TEST(Doctor, says_where_in_the_code_a_leaked_socket_was_made) {
   EXPECT_EQ(f.code[0].second, 5U);
 }
 
+TEST(Doctor, a_leaking_stack_that_records_no_calls_is_told_how_to) {
+  MadeCensus made;
+  made.many(6, State::CloseWait, "10.0.0.1:80", "10.0.1.");
+  const auto told = [&] {
+    std::vector<std::string> commands;
+    for (const Remedy& remedy : made.only().now) {
+      if (remedy.name == "record_call_sites") commands.push_back(remedy.command);
+    }
+    return commands;
+  };
+  EXPECT_THAT(told(), IsEmpty());  // Linux has no such knob
+  made.census.source = Source::Stack;
+  made.census.stack_pid = 7;
+  made.census.knobs["record_call_sites"] = 0;
+  EXPECT_THAT(told(), testing::ElementsAre("estab tuning --stack 7 record_call_sites=1"));
+  made.census.knobs["record_call_sites"] = 1;
+  EXPECT_THAT(told(), IsEmpty());
+}
+
 // --- 2 ------------------------------------------------------------------------------------------
 
 void fill_ports(MadeCensus& made, std::size_t n,

@@ -91,7 +91,10 @@ tl::expected<Destroyed, std::string> SocketDestroyer::destroy(const Connection& 
   if (error == 0) return Destroyed::Closed;
   if (error == ENOENT || error == ESTALE) return Destroyed::Gone;
   if (error == EOPNOTSUPP) return Destroyed::CannotBe;
-  return tl::unexpected("SOCK_DESTROY answers: " + std::string(std::strerror(error)));
+  return tl::unexpected("SOCK_DESTROY answers: " + std::string(std::strerror(error)) +
+                        (error == EPERM || error == EACCES
+                             ? " (needs root, or CAP_NET_ADMIN in this network namespace)"
+                             : ""));
 }
 
 DestroyReport destroy_connections(const std::vector<Connection>& connections) {

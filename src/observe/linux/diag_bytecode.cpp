@@ -173,4 +173,12 @@ std::vector<std::uint8_t> diag_bytecode(const SsFilter& filter) {
   return program_of(*filter.root, false).value_or(Program{});
 }
 
+std::vector<std::uint8_t> both_programs(std::vector<std::uint8_t> first,
+                                        const std::vector<std::uint8_t>& second) {
+  if (first.size() + second.size() > kLongest) return first;
+  move_failure(first, second.size());
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
 }  // namespace estab::observe

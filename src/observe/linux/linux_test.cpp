@@ -8,6 +8,7 @@
 
 #include "observe/linux/ages.h"
 #include "observe/linux/diag_bytecode.h"
+#include "observe/linux/diag_halves.h"
 #include "observe/linux/diag_row.h"
 #include "observe/linux/inode_table.h"
 
@@ -102,6 +103,24 @@ TEST(DiagBytecode, says_what_the_filter_says) {
       for (const char* remote : ends) {
         const Connection c = connection(local, remote);
         EXPECT_EQ(runs_to_end(program, c), f.matches(c)) << words[0] << local << remote;
+      }
+    }
+  }
+}
+
+TEST(DiagHalves, each_row_is_in_one_half_and_the_kernel_tests_the_same) {
+  const SsFilter f = filter({"sport >= :81 or dport = :46884"});
+  const char* ends[] = {"10.0.0.1:80",    "10.0.0.1:32767", "10.0.0.1:32768", "10.0.0.1:46882",
+                        "10.0.0.1:46883", "10.0.0.1:46884", "10.0.0.1:60999", "10.0.0.1:65535"};
+  for (const char* local : ends) {
+    for (const char* remote : ends) {
+      const Connection c = connection(local, remote);
+      EXPECT_NE(in_half(c, Half::Lower), in_half(c, Half::Upper)) << local << remote;
+      for (const Half half : {Half::Lower, Half::Upper}) {
+        EXPECT_EQ(runs_to_end(half_bytecode(half), c), in_half(c, half)) << local << remote;
+        EXPECT_EQ(runs_to_end(both_programs(diag_bytecode(f), half_bytecode(half)), c),
+                  f.matches(c) && in_half(c, half))
+            << local << remote;
       }
     }
   }

@@ -33,8 +33,8 @@ void each_entry(const std::string& directory, const Visit& visit) {
 
 tl::expected<void, std::string> enter(const std::string& path, const std::string& name) {
   const auto trouble = [&](const char* doing) {
-    return tl::unexpected(std::string(doing) + " network namespace \"" + name +
-                          "\": " + std::strerror(errno));
+    return tl::unexpected(std::string(doing) + " network namespace \"" + name + "\": " +
+                          std::strerror(errno) + (errno == EPERM ? " (needs CAP_SYS_ADMIN)" : ""));
   };
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return trouble("Cannot open");
@@ -50,10 +50,23 @@ tl::expected<void, std::string> enter(const std::string& path, const std::string
 
 std::uint32_t own_network_namespace() { return inode_of("/proc/thread-self/ns/net"); }
 
-std::vector<NetworkNamespace> network_namespaces() {
+std::uint32_t own_process_namespace() {
+  constexpr std::uint32_t kFirst = 0xeffffffc;  // the kernel's PROC_PID_INIT_INO
+  const std::uint32_t own = inode_of("/proc/self/ns/pid");
+  return own == kFirst ? 0 : own;
+}
+
+bool proc_is_of_own_processes() {
+  char number[32];
+  const ssize_t n = ::readlink("/proc/self", number, sizeof number - 1);
+  return n > 0 && std::string(number, static_cast<std::size_t>(n)) == std::to_string(::getpid());
+}
+
+std::vector<NetworkNamespace> network_namespaces(std::size_t* unreadable) {
   std::vector<NetworkNamespace> all;
   const auto add = [&](const std::string& path, const std::string& name) {
     const std::uint32_t inode = inode_of(path);
+    if (inode == 0 && errno == EACCES && unreadable != nullptr) ++*unreadable;
     if (inode == 0) return;
     const bool known = std::any_of(all.begin(), all.end(),
                                    [&](const NetworkNamespace& n) { return n.inode == inode; });
@@ -79,6 +92,10 @@ tl::expected<void, std::string> enter_network_namespace(const std::string& name)
 tl::expected<void, std::string> in_network_namespace(const NetworkNamespace& at,
                                                      const std::function<void()>& look) {
   tl::expected<void, std::string> result;
+  if (at.inode == own_network_namespace()) {
+    look();
+    return result;
+  }
   std::thread([&] {
     result = enter(at.path, at.name);
     if (result) look();

@@ -98,10 +98,7 @@ void add_process(ProcScan& scan, std::uint32_t pid, std::uint32_t tid) {
 // Shared by the threads of one scan.
 struct Progress {
   const InodeTable& wanted;
-  bool all_holders;
   std::atomic<std::size_t> next{0};
-  std::atomic<std::size_t> found{0};
-  bool enough() const { return !all_holders && found >= wanted.size(); }
 };
 
 void scan_process(ScannedProcess& process, std::uint32_t index, Progress& progress,
@@ -117,15 +114,14 @@ void scan_process(ScannedProcess& process, std::uint32_t index, Progress& progre
     const std::uint32_t row = progress.wanted.find(inode);
     if (row == InodeTable::kNone) return true;
     held.push_back({row, index, static_cast<std::int32_t>(fd)});
-    ++progress.found;
-    return !progress.enough();
+    return true;
   });
   if (held.size() != before) process.command = command_of(process.tid);
 }
 
 void scan_some(ProcScan& scan, Progress& progress, std::vector<HeldSocket>& held) {
   std::vector<char> room(kRoom);
-  while (!progress.enough()) {
+  for (;;) {
     const std::size_t i = progress.next++;
     if (i >= scan.processes.size()) return;
     scan_process(scan.processes[i], static_cast<std::uint32_t>(i), progress, room, held);
@@ -162,8 +158,8 @@ std::uint64_t descriptors_of(const ProcScan& scan) {
   return descriptors;
 }
 
-void scan_proc(ProcScan& scan, const InodeTable& wanted, bool all_holders) {
-  Progress progress{wanted, all_holders};
+void scan_proc(ProcScan& scan, const InodeTable& wanted) {
+  Progress progress{wanted};
   constexpr std::uint64_t kWorthAThread = 5000;
   const std::uint64_t workers =
       std::clamp<std::uint64_t>(descriptors_of(scan) / kWorthAThread, 1,

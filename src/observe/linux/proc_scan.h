@@ -28,8 +28,7 @@ struct ProcScan {
 // is looked into yet.
 ProcScan list_processes(bool threads);
 std::uint64_t descriptors_of(const ProcScan& scan);  // as far as /proc counts them
-// Looks into them, on several threads when the descriptors are many. Unless `all_holders`, ends when
-// each inode of the table was found once.
-void scan_proc(ProcScan& scan, const InodeTable& wanted, bool all_holders);
+// Looks into them, on several threads when the descriptors are many.
+void scan_proc(ProcScan& scan, const InodeTable& wanted);
 
 }  // namespace estab::observe
