@@ -38,6 +38,7 @@ struct Path {
   }
 };
 
+// proves: MAY-18
 TEST(Cubic, falls_to_seven_tenths_and_comes_back_slowly_around_the_old_window) {
   Path p;
   p.c.start(Algorithm::Cubic, 100);

@@ -232,6 +232,7 @@ void Connection::enter_cwr(Context& context) {
 
 // RFC 5681 3.1 (4), RFC 6298 5, RFC 8985 6.3. The first segment goes out again at once.
 void Connection::enter_loss(bool first, Context& context) {
+  if (sent_.empty()) return;
   const CaState before = recovery_.state;
   count_failure(context);
   const bool copy_failed = before == CaState::Recovery && sent_[sent_.begin()].ever_resent;

@@ -144,6 +144,7 @@ TEST(Recovery, a_timeout_that_was_right_sends_the_rest_again) {
 
 // --- ECN ----------------------------------------------------------------------------------------
 
+// proves: SHLD-8
 TEST(EcnSender, marks_new_data_alone_and_halves_once_a_window) {
   Flight f(30000, false, wire::kEce);
   for (const auto& s : f.first) EXPECT_EQ(s.tos & 3, 2);
@@ -164,6 +165,7 @@ TEST(EcnSender, marks_new_data_alone_and_halves_once_a_window) {
   EXPECT_EQ(again.front().tos & 3, 0);  // RFC 3168 6.1.5
 }
 
+// proves: SHLD-8
 TEST(EcnReceiver, echoes_until_the_sender_has_reduced) {
   Flight f(1000, false, wire::kEce);
   f.get(1000);
@@ -185,6 +187,7 @@ TEST(EcnReceiver, echoes_until_the_sender_has_reduced) {
   EXPECT_TRUE(f.look().ecn_seen);
 }
 
+// proves: SHLD-8
 TEST(Ecn, agreed_on_only_by_both) {
   for (const std::int64_t knob : {0, 1, 2}) {
     OneEnd c;

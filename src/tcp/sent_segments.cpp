@@ -128,7 +128,7 @@ void SentSegments::forget_copy(Index i) {
 }
 
 SentSegments::Index SentSegments::next_lost() {
-  if (lost_ <= resent_) return end_;  // each one that is lost is under way again
+  if (lost_ == 0) return end_;
   for (; lost_hint_ != end_; ++lost_hint_) {
     const SentSegment& s = at(lost_hint_);
     if (s.lost && !s.resent) break;

@@ -17,6 +17,7 @@ bool Connection::arm_tail_probe(bool restart, Context& context) {
   const bool calm = recovery_.state == CaState::Open || recovery_.state == CaState::Cwr;
   if (context.tuning.tcp_early_retrans == 0 || !sack_ok_ || !calm) return false;
   if (sent_.empty() || snd_una_ == iss_ || snd_wnd_ == 0) return false;
+  if (!restart && timer_ == Timer::Reordering && retransmit_at_ != kNever) return false;
   Duration wait = kUnmeasured;
   if (rtt_.measured()) {
     // A lone segment's ACK may be delayed (7.2's WCDelAckT).

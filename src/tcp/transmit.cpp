@@ -58,7 +58,6 @@ void Connection::restart_after_idle(Context& context) {
   if (in_flight() != 0 || send_queue_.size() == 0) return;
   const Duration idle = context.now - last_data_sent_;
   const Duration rto = rtt_.rto(context.tuning);
-  congestion_.on_restart(idle);
   if (context.tuning.tcp_slow_start_after_idle == 0 || idle <= rto) return;
   congestion_.decay(idle, rto, context.tuning.tcp_init_cwnd);
   usage_at_ = context.now;
@@ -201,7 +200,10 @@ std::int64_t Connection::segment_length(SeqNum from, std::int64_t available) con
 // New data, and a record of it.
 void Connection::send_fresh(std::int64_t length, bool fin, Context& context) {
   const SeqNum begin = snd_nxt_;
-  if (in_flight() == 0) retry_since_ = context.now;
+  if (in_flight() == 0) {
+    retry_since_ = context.now;
+    congestion_.on_restart(context.now - last_data_sent_);
+  }
   send_range(begin, length, fin, false, context);
   sent_.push(begin, snd_nxt_, context.now);
 }
