@@ -64,7 +64,7 @@ TEST(Cubic, fast_convergence_leaves_room) {
   p.c.set_cwnd(80);
   p.c.on_congestion(80);  // before it was back: W_max is 80 * 1.7 / 2
   p.c.set_cwnd(56);
-  for (int i = 0; i < 35; ++i) p.round(100ms);
+  for (int i = 0; i < 25; ++i) p.round(100ms);
   EXPECT_NEAR(static_cast<double>(p.c.cwnd()), 68.0, 4.0);
 }
 

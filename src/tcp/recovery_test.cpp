@@ -16,7 +16,10 @@ struct Flight : OneEnd {
     open_active();
     world.now += 100ms;
     wire::TcpOptions o{.mss = 1000, .sack_permitted = true};
-    if (stamps) o.timestamps = wire::Timestamps{1, 0};
+    if (stamps) {
+      o.timestamps = wire::Timestamps{1, 0};
+      o.mss = 1012;  // 12 of them for the option
+    }
     stamped = stamps;
     inject({.flags = static_cast<wire::Flags>(kSyn | kAck | more),
             .seq = kIrs,

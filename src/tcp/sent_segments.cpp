@@ -162,19 +162,24 @@ void SentSegments::split(Index i, SeqNum seq) {
   rebuild(all);
 }
 
+// What is left of one that was too long goes with the next, if that one was, too.
 void SentSegments::limit_length(std::int64_t most) {
   std::vector<SentSegment> all;
-  bool longer = false;
+  const auto is_long = [&](Index i) { return !at(i).sacked && at(i).end - begin_of(i) > most; };
+  bool cut = false;
+  SeqNum from = first_;
   for (Index i = begin_; i != end_; ++i) {
-    SeqNum begin = begin_of(i);
-    for (; at(i).end - begin > most; begin += most) {
+    const bool too_long = is_long(i);
+    cut = cut || too_long;
+    for (; too_long && at(i).end - from > most; from += most) {
       all.push_back(at(i));
-      all.back().end = begin + most;
-      longer = true;
+      all.back().end = from + most;
     }
-    all.push_back(at(i));
+    if (too_long && i + 1 != end_ && is_long(i + 1)) continue;
+    if (at(i).end > from) all.push_back(at(i));
+    from = at(i).end;
   }
-  if (longer) rebuild(all);
+  if (cut) rebuild(all);
 }
 
 // After what is rare and changes much: counts and links anew. Equal times keep the order of numbers.

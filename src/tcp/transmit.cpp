@@ -131,7 +131,9 @@ bool Connection::retransmit_one(bool forced, Context& context) {
   const std::int64_t window = snd_una_ + snd_wnd_ - begin;
   if (window <= 0) return false;
   const bool fin = fin_sent_ && sent_[i].end == fin_seq() + 1;
-  const std::int64_t most = std::min(effective_mss() + (fin ? 1 : 0), window);
+  std::int64_t most = std::min(effective_mss() + (fin ? 1 : 0), window);
+  if (sent_[i].end - begin > most) sent_.split(i, begin + most);
+  most = send_accounting_.cut(begin, sent_[i].end) - begin;  // MSG_EOR
   if (sent_[i].end - begin > most) sent_.split(i, begin + most);
   context.counters.add(recovery_.state == CaState::Loss ? Counter::TcpExtTCPSlowStartRetrans
                                                         : Counter::TcpExtTCPFastRetrans);
