@@ -218,7 +218,8 @@ void add_trace(CLI::App& app, const Chosen& chosen) {
   verb->add_option("--seconds", flags->seconds, "end after N seconds")->type_name("N");
   verb->add_flag("--keep", flags->linux_options.keep,
                  "go on keeping each socket's time in state and owner after the end, for estab ss");
-  verb->add_flag("--forget", flags->forget, "end what --keep left, and do nothing else");
+  verb->add_flag("--forget", flags->forget,
+                 "end what --keep or a killed tracer left, and do nothing else");
   verb->add_flag("--no-bpf", flags->no_bpf, "look again and again instead of tracing");
   verb->add_option("--interval", flags->interval_ms, "between two such looks, in milliseconds")
       ->type_name("MS")

@@ -42,7 +42,7 @@ def asks():
     for answer, left in (("n", 1), ("y", 0)):
         ours, theirs = pty.openpty()
         child = subprocess.Popen([ESTAB, "kill", "--source", "linux", "state", "close-wait"], stdin=theirs,
-                                 stdout=subprocess.PIPE, text=True, env={**os.environ, "ESTAB_RUNTIME_DIR": FOLDER})
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "ESTAB_RUNTIME_DIR": FOLDER})
         os.write(ours, answer.encode() + b"\n")
         out = child.communicate(timeout=30)[0]
         os.close(ours)

@@ -155,10 +155,17 @@ const SocketLife* StateClock::of(std::uint64_t cookie) const {
 }
 
 tl::expected<void, std::string> forget_kept() {
-  const std::string folder = std::string(kFolder) + "/kept";
   std::error_code error;
-  const auto removed = std::filesystem::remove_all(folder, error);
-  if (error) return tl::unexpected("cannot remove " + folder + ": " + error.message());
+  std::vector<std::string> names{"kept"};
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder, error)) {
+    if (tracer_has_ended(entry.path().filename())) names.push_back(entry.path().filename());
+  }
+  std::uintmax_t removed = 0;
+  for (const std::string& name : names) {
+    const std::string folder = std::string(kFolder) + "/" + name;
+    removed += std::filesystem::remove_all(folder, error);
+    if (error) return tl::unexpected("cannot remove " + folder + ": " + error.message());
+  }
   if (removed == 0) return tl::unexpected(std::string("nothing was kept"));
   return {};
 }

@@ -71,7 +71,8 @@ class StateClock {
 // By the name of its folder; false where it can't be known: of another process namespace, or kept.
 bool tracer_has_ended(const std::string& folder);
 
-// Ends what `estab trace --keep` left behind. The error is one line: there is nothing, or it may not.
+// Ends what `estab trace --keep`, or a tracer that was killed, left behind. The error is one line:
+// there is nothing, or it may not.
 tl::expected<void, std::string> forget_kept();
 
 // CLOCK_MONOTONIC, to subtract SocketLife::since from.
