@@ -39,10 +39,10 @@ std::string make_veth() {
   return "";
 }
 
-std::unique_ptr<Device> opened(bool keep_large_frames = false) {
+std::unique_ptr<Device> opened(bool offloads = false) {
   PacketOptions options;
   options.mac = kOurMac;
-  options.keep_large_frames = keep_large_frames;
+  options.offloads = offloads;
   auto device = open_packet_socket("veth1", options);
   EXPECT_TRUE(device) << device.error();
   return device ? std::move(*device) : nullptr;
