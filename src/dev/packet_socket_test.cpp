@@ -157,7 +157,7 @@ class BulkReceiver {
     const auto ip = wire::parse_ip(frame.bytes.bytes().subspan(kEthernet));
     if (!ip || ip->protocol != 6) return;
     largest_frame = std::max<std::size_t>(largest_frame, frame.bytes.length);
-    const auto segment = wire::parse_tcp(*ip, frame.bytes.buffer, false);
+    const auto segment = wire::parse_tcp(*ip, frame.bytes.buffer, frame.checksum_vouched);
     if (!segment) {
       ++bad_checksums;
       return;

@@ -53,8 +53,9 @@ void TunDevice::receive(Instant, std::size_t limit, std::vector<ReceivedFrame>& 
     // EAGAIN: no more; EBADFD: the interface was deleted
     if (got <= static_cast<ssize_t>(sizeof(header))) return;
     const std::size_t size = static_cast<std::size_t>(got) - sizeof(header);
-    if (size == buffer_.capacity()) {
-      truncated();
+    if (size == buffer_.capacity()) {  // cut; the next one will fit
+      ++dropped_;
+      follow_mtu();
       continue;
     }
     ReceivedFrame frame{.bytes = buffer_.take(size)};
@@ -62,14 +63,14 @@ void TunDevice::receive(Instant, std::size_t limit, std::vector<ReceivedFrame>& 
       ++dropped_;
       continue;
     }
+    if (frame.segment_size == 0 && size >= mtu_ + kBeyondMtu) follow_mtu();
     in.push_back(std::move(frame));
     --limit;
   }
 }
 
-// Somebody raised the interface's MTU: the kernel cut this frame, the next one will fit.
-void TunDevice::truncated() {
-  ++dropped_;
+// Somebody raised the interface's MTU.
+void TunDevice::follow_mtu() {
   const auto state = interface_state(name_);
   if (!state || state->mtu == mtu_) return;
   mtu_ = state->mtu;

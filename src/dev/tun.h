@@ -31,7 +31,7 @@ class TunDevice : public Device {
 
  private:
   std::size_t largest() const;
-  void truncated();
+  void follow_mtu();
 
   FileDescriptor queue_;
   std::string name_;

@@ -88,7 +88,8 @@ int attach(const FileDescriptor& queue, std::string& name, const TunOptions& opt
   ifreq request{};
   std::memcpy(request.ifr_name, name.data(), name.size());
   const int mode = options.link == LinkKind::kIp ? IFF_TUN : IFF_TAP;
-  request.ifr_flags = static_cast<short>(mode | IFF_NO_PI | IFF_VNET_HDR | (multi ? IFF_MULTI_QUEUE : 0));
+  request.ifr_flags =
+      static_cast<short>(mode | IFF_NO_PI | IFF_VNET_HDR | (multi ? IFF_MULTI_QUEUE : 0));
   if (::ioctl(queue.get(), TUNSETIFF, &request) < 0) return errno;
   name = request.ifr_name;
   return 0;
