@@ -125,7 +125,8 @@ struct Sent {
 
 // 10.0.0.2/24 and fd00::2/64 behind one device, default routes by 10.0.0.1 and fd00::1.
 struct Bench {
-  explicit Bench(LinkKind link = LinkKind::kIp, std::size_t mtu = 1500) : device(link, mtu) {
+  explicit Bench(LinkKind link = LinkKind::kIp, std::size_t mtu = 1500, Offloads offloads = {})
+      : device(link, mtu, offloads) {
     id = ip.add_interface(device);
     done(ip.add_address(id, prefix("10.0.0.2/24")));
     done(ip.add_address(id, prefix("fd00::2/64")));
