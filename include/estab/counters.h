@@ -24,6 +24,10 @@ namespace estab {
   /* IP */ \
   X(IpInReceives,                  "IP packets received, both versions") \
   X(IpInDelivers,                  "IP packets handed to TCP or ICMP") \
+  X(IpExtInNoECTPkts,              "IP packets received without an ECN mark") \
+  X(IpExtInECT1Pkts,               "IP packets received with ECT(1)") \
+  X(IpExtInECT0Pkts,               "IP packets received with ECT(0)") \
+  X(IpExtInCEPkts,                 "IP packets received whose way was congested (CE, RFC 3168)") \
   X(IpOutRequests,                 "IP packets sent") \
   X(IpOutNoRoutes,                 "IP packets not sent for want of a route") \
   X(EstabIpTruncated,              "IP packets shorter than their header or total length says") \
@@ -137,12 +141,33 @@ namespace estab {
   X(TcpExtTCPDSACKOldSent,         "D-SACKs sent for old data") \
   X(TcpExtTCPDSACKOfoSent,         "D-SACKs sent for out-of-order data") \
   X(TcpExtTCPDSACKRecv,            "D-SACKs received") \
+  X(TcpExtTCPDSACKOfoRecv,         "D-SACKs received for out-of-order data") \
+  X(TcpExtTCPDSACKRecvSegs,        "segments that D-SACKs reported") \
+  X(TcpExtTCPDSACKIgnoredDubious,  "D-SACKs for more than was ever retransmitted") \
+  X(TcpExtTCPDelivered,            "segments that the peer acknowledged or SACKed") \
+  X(TcpExtTCPDeliveredCE,          "of them, in ACKs that echoed congestion (ECE)") \
   X(TcpExtTCPSackRecovery,         "fast recoveries entered by SACK") \
   X(TcpExtTCPRenoRecovery,         "fast recoveries entered by duplicate ACKs") \
   X(TcpExtTCPFastRetrans,          "segments retransmitted in fast recovery") \
   X(TcpExtTCPLossProbes,           "tail loss probes sent (RFC 8985 7)") \
   X(TcpExtTCPLossProbeRecovery,    "losses that a tail loss probe repaired") \
   X(TcpExtTCPTimeouts,             "retransmission timeouts") \
+  X(TcpExtTCPLostRetransmit,       "segments lost again after they were retransmitted") \
+  X(TcpExtTCPRenoReorder,          "times reordering was seen by duplicate ACKs") \
+  X(TcpExtTCPSACKReorder,          "times reordering was seen by SACK") \
+  X(TcpExtTCPTSReorder,            "times reordering was seen by timestamps: a retransmission was needless") \
+  X(TcpExtTCPFullUndo,             "reductions of the congestion window undone when a recovery ended (RFC 4015)") \
+  X(TcpExtTCPPartialUndo,          "the same within a recovery") \
+  X(TcpExtTCPDSACKUndo,            "the same because D-SACKs reported every retransmission (RFC 3708)") \
+  X(TcpExtTCPLossUndo,             "the same after a timeout") \
+  X(TcpExtTCPSpuriousRTOs,         "timeouts that F-RTO found needless (RFC 5682)") \
+  X(TcpExtTCPSackRecoveryFail,     "timeouts in a fast recovery by SACK") \
+  X(TcpExtTCPRenoRecoveryFail,     "timeouts in a fast recovery by duplicate ACKs") \
+  X(TcpExtTCPSackFailures,         "timeouts while SACKs told of a gap") \
+  X(TcpExtTCPRenoFailures,         "timeouts while duplicate ACKs told of a gap") \
+  X(TcpExtTCPLossFailures,         "timeouts while the losses of an earlier one were being repaired") \
+  X(TcpExtTCPHystartDelayDetect,   "slow starts that ended because round trips grew (HyStart++)") \
+  X(TcpExtTCPHystartDelayCwnd,     "congestion windows at that moment, summed up") \
   X(TcpExtTCPSlowStartRetrans,     "segments retransmitted in slow start after a timeout") \
   X(TcpExtTCPSACKDiscard,          "SACK blocks that say nonsense") \
   X(TcpExtTCPSackReneging,         "times the peer took a SACK back") \

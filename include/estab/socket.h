@@ -76,7 +76,7 @@ struct SocketOptions {
   Duration user_timeout{0};                 // TCP_USER_TIMEOUT; 0: R2 decides
   Duration defer_accept{0};                 // TCP_DEFER_ACCEPT; listeners
   int max_segment = 0;                      // TCP_MAXSEG; 0: what the path allows
-  std::string congestion = "reno";          // TCP_CONGESTION
+  std::string congestion = {};              // TCP_CONGESTION: "reno", "cubic"; "": the knob's
   int tos = 0;                              // IP_TOS, IPV6_TCLASS
   int mtu_discovery_v4 = 1;                 // IP_MTU_DISCOVER: IP_PMTUDISC_WANT
   int mtu_discovery_v6 = 1;                 // IPV6_MTU_DISCOVER: IPV6_PMTUDISC_WANT

@@ -30,7 +30,7 @@ namespace estab {
   X(tcp_sack,                 flag,         1,     0,        1, "RFC 2018 selective acknowledgements") \
   X(tcp_sack_forget_on_timeout, flag,       0,     0,        1, "RFC 2018 5: a retransmission timeout forgets what was SACKed; 0: keep it, as Linux does and RFC 6675 5.1 allows") \
   X(tcp_dsack,                flag,         1,     0,        1, "RFC 2883 duplicate SACKs") \
-  X(tcp_ecn,                  choice,       2,     0,        2, "RFC 3168: 0 off, 1 ask and accept, 2 accept only; not built yet: never agreed on") \
+  X(tcp_ecn,                  choice,       2,     0,        2, "RFC 3168: 0 off, 1 ask and accept, 2 accept only") \
   X(tcp_fastopen,             bits,         0,     0,        3, "RFC 7413: 1 client, 2 server; not built yet") \
   X(ip_local_port_range_low,  port,     32768,     1,    65535, "first port that connect() chooses from") \
   X(ip_local_port_range_high, port,     60999,     1,    65535, "last port that connect() chooses from") \
@@ -57,7 +57,12 @@ namespace estab {
   X(tcp_early_retrans,        choice,       3,     0,        4, "tail loss probes (RFC 8985 7): 0 off, else on (Linux: 3 or 4)") \
   X(tcp_delack_min_ms,        milliseconds, 40,    1,      500, "delayed ACK, shortest wait (MUST-40: under 500 ms)") \
   X(tcp_delack_max_ms,        milliseconds, 200,   1,      500, "delayed ACK, longest wait") \
-  X(tcp_reordering,           count,        3,     1,      300, "duplicate ACKs that mean a loss (RFC 5681's DupThresh)") \
+  X(tcp_recovery,             bits,         1,     0,        7, "RACK (RFC 8985), where SACK is agreed on: 2 its reordering window never widens, 4 not closed by tcp_reordering SACKs") \
+  X(tcp_frto,                 choice,       2,     0,        2, "F-RTO (RFC 5682): after a timeout see whether it was needless before all is sent again: 0 off, else on") \
+  X(tcp_reordering,           count,        3,     1,      300, "duplicate ACKs that mean a loss (RFC 5681's DupThresh); where reordering is seen, a connection waits for more") \
+  X(tcp_max_reordering,       count,      300,     1,      300, "the most that such a connection waits for") \
+  X(tcp_congestion_control,   algorithm,    1,     0,        1, "congestion control of a new connection: reno (0; RFC 5681) or cubic (1; RFC 9438); TCP_CONGESTION overrides") \
+  X(tcp_hystart_css_rounds,   count,        5,     0,      255, "HyStart++ (RFC 9406): rounds of conservative slow start before slow start ends; 0: it ends at the first sign of delay, as Linux's HyStart does") \
   X(tcp_init_cwnd,            segments,    10,     1,      100, "initial congestion window (RFC 6928)") \
   X(tcp_slow_start_one_mss,   flag,         0,     0,        1, "RFC 5681 3.1 (2): slow start grows by one segment an ACK; 0: by all that it acknowledges, as Linux does") \
   X(tcp_slow_start_after_idle, flag,        1,     0,        1, "RFC 5681 4.1: restart from the initial window after an idle RTO") \

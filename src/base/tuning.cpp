@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 
 #include "base/text_distance.h"
 
@@ -64,6 +65,7 @@ const Knob* find_knob(std::string_view bare) {
 
 std::string expected_of(const Knob& k) {
   if (k.unit == "flag") return "0 or 1";
+  if (k.unit == "algorithm") return "reno or cubic";
   if (k.unit == "choice" && k.smallest == 0 && k.largest == 2) return "0, 1 or 2";
   const auto range = fmt::format("from {} to {}", k.smallest, k.largest);
   if (k.unit == "count" || k.unit == "choice" || k.unit == "bits") return "a whole number " + range;
@@ -80,7 +82,17 @@ std::optional<std::int64_t> parse_whole(std::string_view text) {
   return value;
 }
 
+// Knobs of the unit `algorithm` take names, too.
+constexpr std::string_view kAlgorithms[] = {"reno", "cubic"};
+
 Outcome set_one(Tuning& tuning, const Knob& k, std::string_view text) {
+  if (k.unit == "algorithm") {
+    for (std::int64_t i = 0; i < std::ssize(kAlgorithms); ++i) {
+      if (text != kAlgorithms[i]) continue;
+      tuning.*k.value = i;
+      return {};
+    }
+  }
   const auto value = parse_whole(text);
   if (!value || *value < k.smallest || *value > k.largest) {
     return tl::unexpected(fmt::format("{}: expected {}, got \"{}\"", k.name, expected_of(k), text));

@@ -139,6 +139,9 @@ void Input::receive_fragment(const Arrival& arrival, const wire::IpPacket& packe
 
 void Input::deliver(const Arrival& arrival, const wire::IpPacket& packet, Instant now,
                     Received& out) {
+  constexpr Counter kMarks[] = {Counter::IpExtInNoECTPkts, Counter::IpExtInECT1Pkts,
+                                Counter::IpExtInECT0Pkts, Counter::IpExtInCEPkts};
+  counters_.add(kMarks[packet.tos & 3]);  // RFC 3168 5
   if (is_protocol(packet, wire::Protocol::kTcp)) {
     deliver_segment(arrival, packet, out);
     return;

@@ -133,7 +133,7 @@ TEST(SsView, info_leaves_out_what_is_not_there) {
     append_ss_info(out, connection_of_stack(i, {}), format);
     return out;
   };
-  EXPECT_EQ(text(info, true, false).substr(0, 5), " reno");
+  EXPECT_EQ(text(info, true, false).substr(0, 6), " cubic");
   info.timestamps = info.sack = info.window_scaling = true;
   info.snd_wnd_shift = info.rcv_wnd_shift = 7;
   info.rto = 204ms;
@@ -144,9 +144,9 @@ TEST(SsView, info_leaves_out_what_is_not_there) {
   info.snd_ssthresh = 0x7fffffff;
   info.reordering = 3;
   EXPECT_EQ(text(info, true, true),
-            " ts sack reno wscale:7,7 rto:204 rtt:3.515/1.75 mss:1448 cwnd:10 send 32955903bps "
+            " ts sack cubic wscale:7,7 rto:204 rtt:3.515/1.75 mss:1448 cwnd:10 send 32955903bps "
             "delivery_rate 32955896bps");
-  EXPECT_EQ(text(info, true, false).substr(0, 17), " reno wscale:7,7 ");
+  EXPECT_EQ(text(info, true, false).substr(0, 18), " cubic wscale:7,7 ");
   EXPECT_TRUE(text(info, false, false).ends_with(" send 33Mbps delivery_rate 33Mbps"));
 }
 

@@ -31,7 +31,7 @@ std::shared_ptr<const Detail> detail_of(const tcp::Info& i) {
   auto detail = std::make_shared<Detail>();
   if (i.state == State::TimeWait) return detail;  // a record of 64 bytes: nothing else is kept
   detail->info = tcp::linux_tcp_info(i);
-  detail->congestion = "reno";
+  detail->congestion = tcp::name_of(i.congestion);
   const bool listens = i.state == State::Listen;  // there the queues count connections
   Memory memory;
   memory.rmem_alloc = listens ? 0 : u32(i.receive_queue);

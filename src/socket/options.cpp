@@ -41,12 +41,13 @@ Result<void> check(const SocketOptions& o) {
       knows(o.mtu_discovery_v4) && knows(o.mtu_discovery_v6) &&
       wire::ip_options_are_sound(o.ip_options) && o.linger_time >= Duration::zero();
   if (!fits) return fail(EINVAL);
-  if (o.congestion != "reno") return fail(ENOENT);
+  if (!o.congestion.empty() && !tcp::algorithm_named(o.congestion)) return fail(ENOENT);
   return {};
 }
 
 tcp::Settings settings_of(const SocketOptions& o, const Tuning& tuning) {
   tcp::Settings s = tcp::default_settings(tuning);
+  if (const auto chosen = tcp::algorithm_named(o.congestion)) s.congestion = *chosen;
   s.no_delay = o.no_delay;
   s.cork = o.cork;
   s.keep_alive = o.keep_alive;

@@ -272,7 +272,9 @@ Getting get_tcp_level(const Asked& a, int name) {
     case TCP_NOTSENT_LOWAT:
       return static_cast<int>(o.not_sent_low_water);
     case TCP_CONGESTION:
-      return std::string(o.congestion);
+      return o.congestion.empty()
+                 ? std::string(tcp::name_of(static_cast<tcp::Algorithm>(t.tcp_congestion_control)))
+                 : o.congestion;
     case TCP_INFO:
       return tcp_info_of(a);
     case TCP_CC_INFO:

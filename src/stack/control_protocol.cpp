@@ -88,6 +88,9 @@ constexpr unsigned highest() {
   if constexpr (std::is_same_v<E, tcp::TimerKind>) {
     return static_cast<unsigned>(tcp::TimerKind::Persist);
   }
+  if constexpr (std::is_same_v<E, tcp::Algorithm>) {
+    return static_cast<unsigned>(tcp::Algorithm::Cubic);
+  }
   if constexpr (std::is_same_v<E, Event>) return kEvents - 1;
   if constexpr (std::is_same_v<E, Rule>) return static_cast<unsigned>(Rule::L23_NoConnection);
 }
@@ -168,14 +171,14 @@ template <class A, class T>
 void info_fields(A& a, T& i) {
   all(a, i.id, i.tuple.local, i.tuple.remote, i.state, i.passive, i.orphan, i.in_state, i.timer,
       i.timer_left, i.timer_retries, i.receive_queue, i.send_queue, i.not_sent, i.timestamps,
-      i.sack, i.window_scaling, i.ecn, i.snd_wnd_shift, i.rcv_wnd_shift, i.rto, i.srtt, i.rttvar,
-      i.min_rtt, i.ato, i.last_data_sent, i.last_data_received, i.last_ack_received);
+      i.sack, i.window_scaling, i.ecn, i.ecn_seen, i.snd_wnd_shift, i.rcv_wnd_shift, i.rto, i.srtt,
+      i.rttvar, i.min_rtt, i.ato, i.last_data_sent, i.last_data_received, i.last_ack_received);
   all(a, i.snd_mss, i.rcv_mss, i.advmss, i.path_mtu, i.snd_cwnd, i.snd_ssthresh, i.snd_wnd,
       i.rcv_wnd, i.unacked, i.sacked, i.lost, i.retrans, i.reordering, i.ca_state, i.retransmits,
       i.probes, i.backoff, i.bytes_sent, i.bytes_acked, i.bytes_received, i.bytes_retrans,
       i.segs_in, i.segs_out, i.data_segs_in, i.data_segs_out, i.total_retrans, i.total_rto, i.busy,
       i.limited_by_window, i.limited_by_buffer, i.dsack_dups, i.reord_seen, i.rcv_ooopack,
-      i.send_buffer, i.receive_buffer, i.memory);
+      i.congestion, i.delivered, i.delivered_ce, i.send_buffer, i.receive_buffer, i.memory);
 }
 template <class A, class T>
 void event_fields(A& a, T& e) {

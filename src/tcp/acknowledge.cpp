@@ -71,7 +71,7 @@ void Connection::become_established(const wire::Segment& segment, Context& conte
   quick_acks_ = 16;
   snd_wl1_ = sequence_of(segment, rcv_nxt_) - 1;  // so that this segment's window counts
   // RFC 5681 3.1: a lost SYN means one segment to start with.
-  const std::int64_t window = repeated ? effective_mss() : initial_window(context.tuning);
+  const std::int64_t window = repeated ? 1 : context.tuning.tcp_init_cwnd;
   congestion_.start(settings_.congestion, window);
   acknowledge(segment, context);
   send_accounting_.grow(sender(context.tuning));  // for the initial window
@@ -87,8 +87,7 @@ void Connection::become_established(const wire::Segment& segment, Context& conte
 void Connection::acknowledge(const wire::Segment& segment, Context& context) {
   const SeqNum ack = std::min(SeqNum::unwrap(segment.ack, snd_una_), snd_nxt_);
   const SeqNum seq = sequence_of(segment, rcv_nxt_);
-  const SeqNum una_before = snd_una_;
-  const std::int64_t flight_before = in_flight();
+  AckNews news = before_ack();
   last_ack_received_ = context.now;
   was_acked_ = true;
   // MSG_MORE holds for the call alone: when an ACK asks what may go, Nagle decides.
@@ -96,49 +95,28 @@ void Connection::acknowledge(const wire::Segment& segment, Context& context) {
     more_hint_ = false;
     hold_until_ = kNever;
   }
-  const bool window_moved = update_send_window(segment, seq, ack);
-  const std::int64_t sacked_before = scoreboard_.sacked_bytes();
-  if (ack > snd_una_) advance_una(segment, ack, context);
-  const std::int64_t newly_acked = snd_una_ - una_before;
-  const std::int64_t told_before =
-      sack_ok_ ? sacked_before - scoreboard_.sacked_bytes() : dup_acks_ * effective_mss();
-
-  std::int64_t newly_sacked = 0;
-  bool dsack = false;
-  if (sack_ok_ && segment.options.sack_count > 0) {
-    newly_sacked =
-        scoreboard_.record(segment.options, snd_una_, snd_nxt_, ack, dsack, context.counters);
-    if (dsack) {
-      ++dsack_dups_;
-      context.counters.add(Counter::TcpExtTCPDSACKRecv);
-    }
-  }
+  const bool window_moved = update_send_window(segment, seq, ack, context);
+  if (ts_ok_ && segment.options.timestamps) news.echo = segment.options.timestamps->echo;
+  news.ece = ecn_.echoed(segment);
+  if (sack_ok_ && segment.options.sack_count > 0) record_sacks(segment.options, ack, news, context);
+  if (ack > snd_una_) advance_una(ack, news, context);
   // RFC 5681 2: what counts as a duplicate.
-  const bool duplicate =
-      ack == una_before && flight_before > 0 && segment.length() == 0 && !window_moved && !dsack;
-  if (newly_acked > 0 && phase_ != Phase::Recovery) {
-    // What left the network only now: SACKs and duplicates told of the rest when it did.
-    const std::int64_t least = std::min(newly_acked, effective_mss());
-    std::int64_t delivered = std::max(newly_acked - told_before, least) + newly_sacked;
-    if (context.tuning.tcp_slow_start_one_mss != 0 && congestion_.in_slow_start()) {
-      delivered = least;  // RFC 5681 3.1 (2)
-    }
-    congestion_.on_ack(delivered, effective_mss(), window_limits());
-  }
-  judge_tail_probe(ack, dsack, duplicate && newly_sacked == 0, context);
-  detect_loss(newly_acked, newly_sacked, duplicate, context);
-  if (newly_acked > 0) arm_tail_probe(context);
+  news.duplicate =
+      ack == news.una && news.segments > 0 && segment.length() == 0 && !window_moved && !news.dsack;
+  measure(segment, news, context);
+  react(ack, news, context);
   after_ack_of_fin(context);
 }
 
 // Is it the congestion window that holds the sender back? In slow start half of it in use is enough.
 bool Connection::window_limits() const {
   return window_was_full_ ||
-         (congestion_.in_slow_start() && congestion_.cwnd() < 2 * most_in_flight_);
+         (congestion_.in_slow_start() && congestion_.cwnd() < 2 * std::int64_t{most_in_flight_});
 }
 
 // Returns whether the window changed (a duplicate ACK has the same).
-bool Connection::update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack) {
+bool Connection::update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack,
+                                    Context& context) {
   if (ack < snd_una_) return false;
   const bool newer = snd_wl1_ < seq || (snd_wl1_ == seq && snd_wl2_ <= ack);
   if (!newer) return false;
@@ -146,7 +124,7 @@ bool Connection::update_send_window(const wire::Segment& segment, SeqNum seq, Se
   const std::uint8_t shift = segment.has(wire::kSyn) ? std::uint8_t{0} : snd_wnd_shift_;
   const std::uint32_t window = std::uint32_t{segment.window} << shift;
   const bool changed = window != snd_wnd_;
-  if (snd_wnd_ == 0 && window > 0 && in_flight() > 0) mark_all_lost();  // the probe's octet
+  if (snd_wnd_ == 0 && window > 0 && in_flight() > 0) send_all_again(context);  // the probe's octet
   snd_wnd_ = window;
   max_snd_wnd_ = std::max(max_snd_wnd_, window);
   snd_wl1_ = seq;
@@ -156,9 +134,9 @@ bool Connection::update_send_window(const wire::Segment& segment, SeqNum seq, Se
   return changed;
 }
 
-void Connection::advance_una(const wire::Segment& segment, SeqNum ack, Context& context) {
+void Connection::advance_una(SeqNum ack, AckNews& news, Context& context) {
   const std::size_t queued = send_queue_.size();
-  sample_rtt(segment, ack, context);
+  news.advanced = true;
   snd_una_ = ack;
   send_queue_.acknowledge(ack);
   send_accounting_.acknowledge(ack);
@@ -167,33 +145,12 @@ void Connection::advance_una(const wire::Segment& segment, SeqNum ack, Context& 
     progress_at_ = context.now;
   }
   bytes_acked_ += queued - send_queue_.size();
+  forget_acked(ack, news, context);
   scoreboard_.acknowledge(ack);
   if (urgent_pending_ && snd_una_ >= snd_up_) urgent_pending_ = false;
   retries_ = backoff_ = 0;
   retry_since_ = context.now;
   soft_error_ = 0;
-  if (in_flight() > 0) {
-    retransmit_at_ = kNever;
-    arm_retransmit(context);  // RFC 6298 5.3
-  } else {
-    retransmit_at_ = kNever;  // RFC 6298 5.2
-  }
-}
-
-// MUST-18, Karn: a segment that went out once is timed to the nanosecond; where anything was sent
-// again, only the timestamp says which copy was answered.
-void Connection::sample_rtt(const wire::Segment& segment, SeqNum ack, Context& context) {
-  if (timing_ && ack >= timed_seq_) {
-    timing_ = false;
-    rtt_.sample(context.now - timed_at_);
-    return;
-  }
-  if (!timing_ && retries_ > 0 && ts_ok_ && segment.options.timestamps) {
-    const std::uint32_t then = segment.options.timestamps->echo;
-    const std::uint32_t now = timestamp_clock(context.now) + ts_offset_;
-    const std::uint32_t elapsed = now - then;
-    if (then != 0 && elapsed < 600000) rtt_.sample(milliseconds_of(elapsed));
-  }
 }
 
 // Arrows 14, 17, 19.

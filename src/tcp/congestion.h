@@ -1,71 +1,77 @@
-// Congestion control (RFC 5681, MUST-19) behind one small interface: the connection says what
-// happened, the algorithm owns cwnd and ssthresh. Others than Reno join the variant.
+// Congestion control (RFC 5681, MUST-19) behind one interface: the connection says what happened,
+// the algorithm owns the window's growth and how far it falls. In segments, as RFC 9438 and Linux
+// count: many small segments are no smaller burden on the path than as many large ones.
 #pragma once
-#include <cstdint>
 #include <variant>
 
+#include "tcp/congestion_window.h"
+#include "tcp/cubic.h"
+#include "tcp/reno.h"
 #include "tcp/settings.h"
 
 namespace estab::tcp {
-
-// Slow start and congestion avoidance as RFC 5681 has them, counting bytes (RFC 3465, L = 2), with
-// NewReno's response (RFC 6582). All in bytes.
-class Reno {
- public:
-  void on_ack(std::int64_t acked, std::int64_t mss, bool cwnd_limited);
-  void on_congestion(std::int64_t flight, std::int64_t mss);  // loss seen by duplicates or ECN
-  void on_timeout(std::int64_t flight, std::int64_t mss, bool first);
-  void on_idle(std::int64_t initial_window);                // RFC 5681 4.1
-  void on_smaller_mss(std::int64_t from, std::int64_t to);  // RFC 5681 3.1: cwnd in segments stays
-  void on_undo();                                           // the loss was none
-  std::int64_t cwnd = 0;
-  std::int64_t ssthresh = std::int64_t{1} << 40;
-
- private:
-  std::int64_t acked_in_avoidance_ = 0;
-  std::int64_t prior_cwnd_ = 0;
-  std::int64_t prior_ssthresh_ = 0;
-};
 
 class Congestion {
  public:
   // RFC 6928: tcp_init_cwnd segments; one when the SYN was lost (RFC 5681 3.1).
   void start(Algorithm algorithm, std::int64_t initial_window) {
-    (void)algorithm;  // one algorithm so far: the enumeration and the variant grow together
-    which_ = Reno{};
-    std::visit([&](auto& a) { a.cwnd = initial_window; }, which_);
+    window_ = CongestionWindow{};
+    window_.cwnd = static_cast<std::uint32_t>(initial_window);
+    choose(algorithm);
   }
-  std::int64_t cwnd() const {
-    return std::visit([](const auto& a) { return a.cwnd; }, which_);
+  // TCP_CONGESTION: from now on; the window stays.
+  void choose(Algorithm algorithm) {
+    if (algorithm == Algorithm::Reno) which_ = Reno{};
+    if (algorithm == Algorithm::Cubic) which_ = Cubic{};
   }
-  std::int64_t ssthresh() const {
-    return std::visit([](const auto& a) { return a.ssthresh; }, which_);
+  std::int64_t cwnd() const { return window_.cwnd; }
+  std::int64_t ssthresh() const { return window_.ssthresh; }  // kNoThreshold: none yet
+  bool in_slow_start() const { return window_.in_slow_start(); }
+
+  // `acked` segments left the network for good, and the window was used.
+  void on_ack(const AckedSegments& acked, Counters& counters) {
+    std::visit([&](auto& a) { a.on_ack(window_, acked, counters); }, which_);
   }
-  bool in_slow_start() const { return cwnd() < ssthresh(); }
-  // `acked` bytes left the network for good, outside of recovery. Grows only a window that was used
-  // (RFC 7661's reason).
-  void on_ack(std::int64_t acked, std::int64_t mss, bool cwnd_limited) {
-    std::visit([&](auto& a) { a.on_ack(acked, mss, cwnd_limited); }, which_);
+  // A round trip was measured, also by an ACK that lets nothing grow.
+  void on_round_trip(const AckedSegments& acked, Counters& counters) {
+    std::visit([&](auto& a) { a.on_round_trip(window_, acked, counters); }, which_);
   }
-  void on_congestion(std::int64_t flight, std::int64_t mss) {
-    std::visit([&](auto& a) { a.on_congestion(flight, mss); }, which_);
+  // Loss, or ECN's mark: ssthresh falls; the window follows at the pace of prr.h, or at once.
+  void on_congestion(std::int64_t flight) {
+    prior_cwnd_ = window_.cwnd;
+    window_.ssthresh = std::visit(
+        [&](auto& a) { return a.threshold(window_, static_cast<std::uint32_t>(flight)); }, which_);
+    window_.counted = 0;
   }
-  // `first`: the first timeout for this data; ssthresh falls once (RFC 5681 3.1, (4)).
-  void on_timeout(std::int64_t flight, std::int64_t mss, bool first) {
-    std::visit([&](auto& a) { a.on_timeout(flight, mss, first); }, which_);
+  void on_timeout() {
+    window_.counted = 0;
+    std::visit([](auto& a) { a.on_timeout(); }, which_);
   }
-  void on_idle(std::int64_t initial_window) {
-    std::visit([&](auto& a) { a.on_idle(initial_window); }, which_);
+  void set_cwnd(std::int64_t segments) {
+    window_.cwnd = static_cast<std::uint32_t>(std::max<std::int64_t>(segments, 1));
   }
-  void on_smaller_mss(std::int64_t from, std::int64_t to) {
-    std::visit([&](auto& a) { a.on_smaller_mss(from, to); }, which_);
+  // The reduction had no cause (RFC 4015): as before it. `ssthresh`: what it was.
+  void undo(std::int64_t ssthresh) {
+    window_.cwnd = std::max(window_.cwnd, prior_cwnd_);
+    window_.ssthresh = std::max(window_.ssthresh, static_cast<std::uint32_t>(ssthresh));
   }
-  void on_undo() {
-    std::visit([](auto& a) { a.on_undo(); }, which_);
+  // Nothing was under way for `idle`; data goes out now.
+  void on_restart(Duration idle) {
+    std::visit([&](auto& a) { a.on_restart(idle); }, which_);
+  }
+  // RFC 2861 3, RFC 7661 4.4: after `idle`, half of the window is gone with each RTO, down to `least`.
+  void decay(Duration idle, Duration rto, std::int64_t least);
+  // RFC 2861 3: in an RTO the application used `used` of it.
+  void approach(std::int64_t used);
+  // What ssthresh would be if this window had not been reduced: it remembers three quarters.
+  std::int64_t threshold_to_keep() const {
+    return std::max(window_.ssthresh, window_.cwnd / 2 + window_.cwnd / 4);
   }
 
  private:
-  std::variant<Reno> which_;
+  CongestionWindow window_;
+  std::uint32_t prior_cwnd_ = 0;
+  std::variant<Cubic, Reno> which_;
 };
 
 }  // namespace estab::tcp

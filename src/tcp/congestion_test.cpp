@@ -9,6 +9,8 @@ constexpr std::uint32_t kUna = OneEnd::kIss + 1;
 struct Sender : OneEnd {
   explicit Sender(std::size_t bytes = 80000, std::uint16_t window = 65535) {
     world.tuning.tcp_mtu_probing = 0;
+    settings.congestion = tcp::Algorithm::Reno;
+    world.tuning.tcp_frto = 0;  // here ACKs of what was not sent again mean no needless timeout
     establish({.mss = 1000}, window);
     if (bytes > 0) {
       EXPECT_TRUE(send(std::string(bytes, 'x')));

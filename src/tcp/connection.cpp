@@ -19,7 +19,7 @@ void Connection::start(std::uint64_t id, const FourTuple& tuple, const Settings&
   iss_ = snd_una_ = snd_nxt_ = snd_up_ = SeqNum::first(iss);
   send_queue_.start(iss_ + 1);
   send_accounting_.start(iss_ + 1, settings.send_buffer, settings.send_buffer_fixed);
-  recovery_point_ = high_rxt_ = lost_edge_ = small_seq_ = tail_seq_ = usage_end_ = iss_;
+  recovery_.high = round_end_ = small_seq_ = usage_end_ = iss_;
   ts_offset_ = ts_offset;
   our_mss_ = mss_for_mtu(path.our_mtu, tuple.local.address.is_v4());
   if (settings.max_segment != 0) our_mss_ = std::min(our_mss_, settings.max_segment);
@@ -28,9 +28,10 @@ void Connection::start(std::uint64_t id, const FourTuple& tuple, const Settings&
   sack_ok_ = context.tuning.tcp_sack != 0;
   wscale_ok_ = context.tuning.tcp_window_scaling != 0;
   rcv_wnd_shift_ = wscale_ok_ ? window_shift_for(context.tuning) : std::uint8_t{0};
-  reordering_ = context.tuning.tcp_reordering;
+  recovery_.reordering = static_cast<std::uint32_t>(context.tuning.tcp_reordering);
   last_heard_ = context.now;
-  congestion_.start(settings.congestion, effective_mss());
+  congestion_.start(settings.congestion, 1);
+  usage_at_ = context.now;
 }
 
 Connection Connection::open_active(std::uint64_t id, const FourTuple& tuple,
@@ -73,6 +74,7 @@ Connection Connection::from_record(std::uint64_t id, const SynRecord& r, const S
   c.ts_recent_ = r.ts_recent;
   c.ts_recent_at_ = c.state_since_;
   c.sack_ok_ = r.sack_ok;
+  c.ecn_.agree(r.ecn_ok);
   c.wscale_ok_ = r.wscale_ok;
   c.snd_wnd_shift_ = r.snd_wnd_shift;
   c.rcv_wnd_shift_ = r.wscale_ok ? r.rcv_wnd_shift : std::uint8_t{0};
@@ -82,9 +84,8 @@ Connection Connection::from_record(std::uint64_t id, const SynRecord& r, const S
   c.retries_ = r.repeated ? std::max<int>(r.retries, 1) : 0;
   // The SYN,ACK's round trip is a sample, if it is known which one was answered (Karn).
   if (!r.repeated && !r.cookie) {
-    c.timing_ = true;
-    c.timed_seq_ = c.snd_nxt_;
-    c.timed_at_ = c.state_since_;
+    c.syn_timed_ = true;
+    c.retry_since_ = c.state_since_;
   }
   return c;
 }
@@ -132,6 +133,7 @@ void Connection::enter_state(Context& context) {
       stop_timers();
       send_queue_.clear();
       send_accounting_.clear();
+      sent_.clear();
       receive_queue_.forget_pieces();
       state_at_ = context.now + time_wait_length(context.tuning);  // MUST-13
       break;
@@ -149,6 +151,7 @@ void Connection::enter_state(Context& context) {
       send_accounting_.clear();
       receive_queue_.forget_pieces();
       scoreboard_.clear();
+      sent_.clear();
       snd_nxt_ = snd_una_;
       break;
     case State::Listen:  // arrow 5: as it was after the OPEN
@@ -179,10 +182,6 @@ void Connection::end(Event event, Rule rule, int error, Context& context) {
   apply(event, context, rule, error);
 }
 
-std::int64_t Connection::initial_window(const Tuning& tuning) const {
-  return tuning.tcp_init_cwnd * effective_mss();  // RFC 6928 2
-}
-
 Duration Connection::time_wait_length(const Tuning& tuning) const {
   return settings_.time_wait.value_or(seconds_of(tuning.time_wait));
 }
@@ -190,8 +189,8 @@ Duration Connection::time_wait_length(const Tuning& tuning) const {
 // --- looks --------------------------------------------------------------------------------------
 
 Instant Connection::deadline() const {
-  return std::min({retransmit_at_, tail_probe_at_, persist_at_, delayed_ack_at_, keep_alive_at_,
-                   state_at_, hold_until_, orphan_until_});
+  return std::min({retransmit_at_, persist_at_, delayed_ack_at_, keep_alive_at_, state_at_,
+                   hold_until_, orphan_until_});
 }
 
 std::size_t Connection::readable_bytes() const {

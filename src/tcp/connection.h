@@ -19,14 +19,17 @@
 #include "estab/error.h"
 #include "tcp/congestion.h"
 #include "tcp/context.h"
+#include "tcp/ecn.h"
 #include "tcp/info.h"
 #include "tcp/receive_queue.h"
 #include "tcp/record.h"
+#include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
 #include "tcp/send_accounting.h"
 #include "tcp/send_limits.h"
 #include "tcp/send_queue.h"
+#include "tcp/sent_segments.h"
 #include "tcp/settings.h"
 #include "tcp/state_machine.h"
 
@@ -175,7 +178,6 @@ class Connection {
   template <class Append>
   std::size_t fill_queue(std::size_t size, bool more, Context& context, Append&& append);
   void begin_progress(const Context& context);
-  std::int64_t initial_window(const Tuning& tuning) const;
 
   // --- segment_arrives.cpp: the eight steps of 3.10.7.4, and LISTEN, SYN-SENT
   void arrives_in_listen(const wire::Segment& segment, Context& context);
@@ -198,31 +200,76 @@ class Connection {
 
   // --- acknowledge.cpp: what an acceptable ACK does
   void acknowledge(const wire::Segment& segment, Context& context);
-  bool update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack);
+  bool update_send_window(const wire::Segment& segment, SeqNum seq, SeqNum ack, Context& context);
   void take_timestamp(const wire::Segment& segment, const Context& context);
   bool window_limits() const;
-  void advance_una(const wire::Segment& segment, SeqNum ack, Context& context);
-  void sample_rtt(const wire::Segment& segment, SeqNum ack, Context& context);
+  void advance_una(SeqNum ack, AckNews& news, Context& context);
   void after_ack_of_fin(Context& context);
   SeqNum fin_seq() const { return send_queue_.end(); }  // of our FIN; read when fin_queued_
   bool fin_acked() const { return fin_sent_ && snd_una_ > fin_seq(); }
   std::int64_t in_flight() const { return snd_nxt_ - snd_una_; }
 
-  // --- recovery.cpp: loss detection and repair, RFC 6675, 6582, 5681
-  void detect_loss(std::int64_t newly_acked, std::int64_t newly_sacked, bool duplicate,
-                   Context& context);
-  void enter_recovery(Context& context);
-  void mark_all_lost();
+  // --- loss_detection.cpp: what an ACK says of each segment; RACK, RFC 8985 6
+  AckNews before_ack() const;
+  void record_sacks(const wire::TcpOptions& options, SeqNum ack, AckNews& news, Context& context);
+  void note_sacked(SentSegments::Index i, AckNews& news, Context& context);
+  void note_duplicate(const Duplicate& d, AckNews& news, Context& context);
+  void note_reordering(SeqNum hole, SeqNum highest, Counter counter, Context& context);
+  void forget_acked(SeqNum ack, AckNews& news, Context& context);
+  void measure(const wire::Segment& segment, AckNews& news, Context& context);
+  void add_duplicate(AckNews& news, Context& context);
+  void take_duplicates(std::uint32_t count, AckNews& news);
+  Duration reordering_window(const Context& context) const;
+  Duration mark_overdue(Context& context);
+  void mark_lost(SentSegments::Index i, Context& context);
+  void detect_loss(AckNews& news, Context& context);
+
+  // --- recovery.cpp: what follows; RFC 5681, 6582, 6675, 6937
+  void react(SeqNum ack, AckNews& news, Context& context);
+  void count_delivered(const AckNews& news, Context& context);
+  void move_window(const AckNews& news, Context& context);
+  void alert(AckNews& news, Context& context);
+  void find_losses(AckNews& news, Context& context);
+  void count_duplicates(AckNews& news, Context& context);
+  bool reneged(const AckNews& news, Context& context);
+  bool leave_state(const AckNews& news, Context& context);
+  bool repair_goes_on(AckNews& news, Context& context);
+  void set_state(CaState state);
+  void try_to_open(const AckNews& news, Context& context);
+  void keep_open();
+  bool any_copy_outstanding() const;
+  std::uint32_t arrived_apart() const;
+  std::int64_t pipe() const;  // segments in flight
   std::int64_t flight_within_cwnd() const;
-  std::int64_t pipe() const;
-  std::int64_t counted_duplicates() const;
+  void begin_reduction(std::int64_t flight);
+  void end_reduction();
+  void enter_recovery(bool ece, Context& context);
+  std::int64_t threshold_to_keep() const;
+  void enter_cwr(Context& context);
+  void enter_loss(bool first, Context& context);
+  void count_failure(Context& context);
+  void mark_by_timeout(Context& context);
+  void send_all_again(Context& context);
+  void process_loss(AckNews& news, Context& context);
+
+  // --- undo.cpp: RFC 4015, 3708, 3522
+  bool may_undo(const AckNews& news) const;
+  void undo_reduction(bool unmark);
+  bool undo_at_the_end(const AckNews& news, Context& context);
+  bool undo_by_duplicates(Context& context);
+  bool undo_partly(const AckNews& news, Context& context);
+  bool undo_timeout(bool by_frto, const AckNews& news, Context& context);
 
   // --- transmit.cpp
   void send_new(Context& context);
-  void note_usage();
+  void restart_after_idle(Context& context);
+  void note_usage(bool sent, Context& context);
   SendLimits::Kind limited_by() const;
-  bool send_one(Context& context);        // the next new segment; false: nothing may go
-  bool retransmit_one(Context& context);  // the next hole; false: none is left, or no room
+  bool send_one(Context& context);  // the next new segment; false: nothing may go
+  bool retransmit_one(bool forced, Context& context);  // what is lost; false: nothing, or no room
+  void send_fresh(std::int64_t length, bool fin, Context& context);
+  void send_again(SentSegments::Index i, Context& context);
+  void count_copy(std::int64_t length);
   bool may_send_part(std::int64_t length, std::int64_t available, Context& context);
   std::int64_t segment_length(SeqNum from, std::int64_t available) const;
   void send_range(SeqNum seq, std::int64_t length, bool fin, bool again, Context& context);
@@ -238,6 +285,11 @@ class Connection {
 
   // --- timers.cpp
   void arm_retransmit(Context& context);
+  void restart_timeout(Context& context);
+  Duration until_timeout(const Context& context) const;
+  void arm_for_flight(Context& context);
+  void arm_reordering(Duration wait, Context& context);
+  void reordering_over(Context& context);
   void arm_persist(Context& context);
   void restart_keep_alive(Context& context);
   void run_retransmit(Context& context);
@@ -253,9 +305,9 @@ class Connection {
   void fill_windows(Info& info) const;
 
   // --- tail_probe.cpp: RFC 8985 7
-  void arm_tail_probe(Context& context);
+  bool arm_tail_probe(bool restart, Context& context);
   void probe_tail(Context& context);
-  void judge_tail_probe(SeqNum ack, bool dsack, bool duplicate, Context& context);
+  void judge_tail_probe(SeqNum ack, const AckNews& news, Context& context);
 
   // --- path.cpp
   std::int64_t effective_mss() const;  // RFC 9293 3.7.1, MUST-16
@@ -314,34 +366,29 @@ class Connection {
   SendQueue send_queue_;
   SendAccounting send_accounting_;  // of what send_queue_ holds
   ReceiveQueue receive_queue_;
+  SentSegments sent_;  // what of it is in flight
   Scoreboard scoreboard_;
   RttEstimator rtt_;
   Congestion congestion_;
 
-  // recovery
-  enum class Phase : std::uint8_t { Open, Recovery, Loss } phase_ = Phase::Open;
-  SeqNum recovery_point_, high_rxt_, lost_edge_;
-  std::int64_t dup_acks_ = 0;
-  std::int64_t dup_limit_ = 0;  // duplicates that count in this round trip of the recovery
-  std::int64_t reordering_ = 3;
-  SeqNum timed_seq_;  // end of the segment being timed (Karn: never one sent twice)
-  Instant timed_at_{};
-  bool timing_ = false;
-  SeqNum small_seq_;  // end of the last small segment (Nagle, Minshall's way)
-
-  SeqNum tail_seq_, tail_probe_end_;  // where the last new segment begins; snd_nxt at the probe
-  bool tail_probing_ = false, tail_probe_is_new_ = false;
-  std::int64_t tail_probe_flight_ = 0;  // in flight at the probe
-  // Was the congestion window ever full, and if not, how much was in flight, in the window of data
-  // that ends at usage_end_? What was not used is not grown (RFC 7661's reason).
+  Recovery recovery_;
+  Ecn ecn_;
+  SeqNum small_seq_;        // end of the last small segment (Nagle, Minshall's way)
+  bool syn_timed_ = false;  // our SYN went once, at retry_since_
+  SeqNum round_end_;        // SND.NXT at the last sample of the round-trip time
+  // Was the congestion window ever full, and if not, how many segments were in flight, in the window
+  // of data that ends at usage_end_? What was not used is not grown (RFC 7661's reason). And how many
+  // of it were used at most since usage_at_.
   bool window_was_full_ = false;
-  std::int64_t most_in_flight_ = 0;
+  std::uint32_t most_in_flight_ = 0, most_used_ = 0;
   SeqNum usage_end_;
+  Instant usage_at_{};
 
   // timers; kNever: not running
+  // What retransmit_at_ is for: one at a time, each stands in for the timeout.
+  enum class Timer : std::uint8_t { Retransmit, Probe, Reordering } timer_ = Timer::Retransmit;
   Instant retransmit_at_ = kNever, persist_at_ = kNever, delayed_ack_at_ = kNever;
   Instant keep_alive_at_ = kNever, state_at_ = kNever, hold_until_ = kNever;
-  Instant tail_probe_at_ = kNever;
   Instant orphan_until_ = kNever;  // L22: an orphan's last hour
   int retries_ = 0, probes_ = 0, keep_probes_ = 0, backoff_ = 0;
   Instant retry_since_{};  // first transmission of what is being repeated

@@ -29,7 +29,7 @@ Info Connection::info(const Tuning& tuning, Instant now) const {
     i.timer_left = std::max(at - now, Duration{0});
     i.timer_retries = static_cast<std::uint32_t>(retries);
   };
-  timer(TimerKind::Retransmit, std::min(retransmit_at_, tail_probe_at_), retries_);
+  timer(TimerKind::Retransmit, retransmit_at_, retries_);
   timer(TimerKind::Persist, persist_at_, probes_);
   timer(TimerKind::TimeWait, state_at_, 0);
   timer(TimerKind::KeepAlive, keep_alive_at_, keep_probes_);
@@ -39,6 +39,8 @@ Info Connection::info(const Tuning& tuning, Instant now) const {
   i.not_sent = unsent_bytes();
   i.timestamps = ts_ok_;
   i.sack = sack_ok_;
+  i.ecn = ecn_.agreed();
+  i.ecn_seen = ecn_.seen();
   i.window_scaling = wscale_ok_;
   i.snd_wnd_shift = snd_wnd_shift_;
   i.rcv_wnd_shift = rcv_wnd_shift_;
@@ -77,32 +79,24 @@ Info Connection::info(const Tuning& tuning, Instant now) const {
 
 void Connection::fill_windows(Info& i) const {
   const std::int64_t mss = effective_mss();
-  const auto packets = [mss](std::int64_t bytes) { return u32((bytes + mss - 1) / mss); };
   i.snd_mss = u32(mss);
   i.rcv_mss = rcv_mss_;
   i.advmss = our_mss_;
   i.path_mtu = u32(static_cast<std::int64_t>(path_.mtu));
-  i.snd_cwnd = u32(congestion_.cwnd());
-  i.snd_ssthresh = u32(std::min<std::int64_t>(congestion_.ssthresh(), 0x7fffffff));
+  i.snd_cwnd = u32(congestion_.cwnd() * mss);
+  i.snd_ssthresh = u32(std::min<std::int64_t>(congestion_.ssthresh() * mss, kNoThreshold));
   i.snd_wnd = snd_wnd_;
   i.rcv_wnd = u32(rcv_adv_ - rcv_nxt_);
-  i.unacked = packets(in_flight());
-  i.sacked = packets(scoreboard_.sacked_bytes());
-  const SeqNum resent = std::max(high_rxt_, snd_una_);
-  i.lost = packets(scoreboard_.holes(resent, lost_edge_));
-  i.retrans = phase_ == Phase::Open ? 0 : packets(scoreboard_.holes(snd_una_, resent));
-  i.reordering = u32(reordering_);
-  switch (phase_) {
-    case Phase::Open:
-      i.ca_state = dup_acks_ > 0 ? 1 : 0;
-      break;
-    case Phase::Recovery:
-      i.ca_state = 3;
-      break;
-    case Phase::Loss:
-      i.ca_state = 4;
-      break;
-  }
+  i.unacked = sent_.segments();
+  i.sacked = arrived_apart();
+  i.lost = sent_.lost();
+  i.retrans = sent_.resent();
+  i.reordering = recovery_.reordering;
+  i.reord_seen = recovery_.reord_seen;
+  i.ca_state = static_cast<std::uint8_t>(recovery_.state);
+  i.congestion = settings_.congestion;
+  i.delivered = recovery_.delivered;
+  i.delivered_ce = recovery_.delivered_ce;
 }
 
 }  // namespace estab::tcp

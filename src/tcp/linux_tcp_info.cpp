@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "estab/state.h"
+#include "tcp/congestion_window.h"
 
 namespace estab::tcp {
 namespace {
@@ -44,9 +45,9 @@ void fill_state(LinuxTcpInfo& to, const Info& i) {
   to.retransmits = byte(i.retransmits);
   to.probes = byte(i.probes);
   to.backoff = byte(i.backoff);
-  to.options =
-      static_cast<std::uint8_t>((i.timestamps ? kOptTimestamps : 0) | (i.sack ? kOptSack : 0) |
-                                (i.window_scaling ? kOptWscale : 0) | (i.ecn ? kOptEcn : 0));
+  to.options = static_cast<std::uint8_t>(
+      (i.timestamps ? kOptTimestamps : 0) | (i.sack ? kOptSack : 0) |
+      (i.window_scaling ? kOptWscale : 0) | (i.ecn ? kOptEcn : 0) | (i.ecn_seen ? kOptEcnSeen : 0));
   to.wscales = static_cast<std::uint8_t>((i.snd_wnd_shift & 0xf) | (i.rcv_wnd_shift & 0xf) << 4);
 }
 
@@ -67,7 +68,8 @@ void fill_path(LinuxTcpInfo& to, const Info& i) {
   to.rttvar = micros(i.rttvar);
   to.min_rtt = micros(i.min_rtt);
   // Linux counts both in segments.
-  to.snd_ssthresh = packets(i.snd_ssthresh, i.snd_mss);
+  to.snd_ssthresh =
+      i.snd_ssthresh == kNoThreshold ? kNoThreshold : packets(i.snd_ssthresh, i.snd_mss);
   to.snd_cwnd = packets(i.snd_cwnd, i.snd_mss);
   to.advmss = i.advmss;
   to.reordering = i.reordering;
@@ -93,6 +95,8 @@ void fill_totals(LinuxTcpInfo& to, const Info& i) {
   to.rwnd_limited = long_micros(i.limited_by_window);
   to.sndbuf_limited = long_micros(i.limited_by_buffer);
   to.delivery_rate = rate(i.snd_cwnd, i.srtt);
+  to.delivered = i.delivered;
+  to.delivered_ce = i.delivered_ce;
   to.dsack_dups = i.dsack_dups;
   to.reord_seen = i.reord_seen;
   to.rcv_ooopack = i.rcv_ooopack;

@@ -23,17 +23,17 @@ std::int64_t Connection::effective_mss() const {
 }
 
 void Connection::on_path_mtu(std::size_t mtu, Context& context) {
-  (void)context;
   if (mtu >= path_.mtu) {
     path_.mtu = mtu;
     return;
   }
   const std::int64_t mss = effective_mss();
   path_.mtu = mtu;
-  if (effective_mss() < mss) congestion_.on_smaller_mss(mss, effective_mss());
   // What is in flight may be too big to arrive: send it again in smaller pieces, at once, and
-  // without taking it for congestion (RFC 1191 6.5).
-  if (in_flight() > 0 && kSynchronized.has(state_)) mark_all_lost();
+  // without taking it for congestion (RFC 1191 6.5). The window stays, in segments (RFC 5681 3.1).
+  if (effective_mss() >= mss || in_flight() == 0 || !kSynchronized.has(state_)) return;
+  sent_.limit_length(effective_mss());
+  send_all_again(context);
 }
 
 // RFC 4821 without ICMP: full segments vanish, small ones pass. R1 timeouts for the same full

@@ -10,9 +10,9 @@ namespace estab::tcp {
 
 class RttEstimator {
  public:
+  // Once a round trip: the estimator's memory is one of round trips (RFC 7323 4.2).
   void sample(Duration r) {
     r = std::max(r, Duration{1});
-    min_ = min_ == Duration{0} ? r : std::min(min_, r);
     if (!measured_) {  // RFC 6298 2.2
       srtt_ = r;
       rttvar_ = r / 2;
@@ -23,6 +23,7 @@ class RttEstimator {
     rttvar_ = (3 * rttvar_ + error) / 4;
     srtt_ = (7 * srtt_ + r) / 8;
   }
+  void least(Duration r) { min_ = min_ == Duration{0} ? r : std::min(min_, r); }
   // Before back-off. Linux's lower bound is on the variance's share, which keeps a delayed ACK of
   // 200 ms from looking like a loss on a path of any length.
   Duration rto(const Tuning& tuning) const {

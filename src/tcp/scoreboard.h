@@ -1,39 +1,64 @@
-// What the peer has SACKed, and what that says is lost: RFC 6675, over a bounded set of intervals.
+// What the peer has SACKed (RFC 2018), as a bounded set of runs of whole segments. The segments
+// themselves are marked in SentSegments; the runs say which of a block's numbers are news, so that a
+// block that is repeated in each ACK costs nothing.
 #pragma once
+#include <optional>
+
 #include "base/defence.h"
 #include "base/interval_set.h"
-#include "tcp/context.h"
+#include "tcp/sent_segments.h"
+#include "wire/segment.h"
 
 namespace estab::tcp {
 
+// RFC 2883 4: what the first block reports as a duplicate, if it does: below the cumulative ACK, or
+// inside the second block.
+struct Duplicate {
+  SeqNum begin, end;
+  bool below_ack = false;
+};
+std::optional<Duplicate> find_duplicate(const wire::TcpOptions& options, SeqNum near, SeqNum ack);
+
 class Scoreboard {
  public:
-  // Records the blocks of one ACK; ignores those that make no sense (below snd_una, beyond
-  // snd_nxt). Returns how many bytes they newly cover. `dsack` is set when the first block reports
-  // a duplicate (RFC 2883 4).
-  std::int64_t record(const wire::TcpOptions& options, SeqNum snd_una, SeqNum snd_nxt, SeqNum ack,
-                      bool& dsack, Counters& counters);
-  void acknowledge(SeqNum snd_una) { sacked_.erase_before(snd_una); }
-  void clear() { sacked_.clear(); }
+  // One block. Each segment that it newly covers as a whole is marked: fresh(index) comes before
+  // that. False: not recorded, at the bound.
+  template <class Fresh>
+  bool record(SeqNum begin, SeqNum end, SentSegments& sent, Fresh&& fresh) {
+    while (const auto gap = sacked_.next_gap(begin, end)) {
+      begin = gap->end;
+      SentSegments::Index i = sent.find(gap->begin);
+      if (i != sent.end() && sent.begin_of(i) < gap->begin) ++i;  // its head is not in the block
+      if (i == sent.end() || sent[i].end > gap->end) continue;
+      const SeqNum from = sent.begin_of(i);
+      SentSegments::Index last = i;
+      while (last + 1 != sent.end() && sent[last + 1].end <= gap->end) ++last;
+      if (!sacked_.insert(from, sent[last].end)) return false;
+      for (; i != last + 1; ++i) {
+        fresh(i);
+        sent.mark_sacked(i);
+      }
+    }
+    return true;
+  }
+  void acknowledge(SeqNum snd_una) {
+    if (sacked_.empty()) return;
+    sacked_.erase_before(snd_una);
+    if (sacked_.empty()) clear();  // gives its memory back
+  }
+  void clear() { sacked_ = empty_set(); }
 
   static constexpr std::size_t kMaxPieces = 512;
   std::size_t pieces() const { return sacked_.pieces(); }
   bool empty() const { return sacked_.empty(); }
-  std::int64_t sacked_bytes() const { return sacked_.length(); }
   bool contains(SeqNum seq) const { return sacked_.contains(seq); }
   SeqNum highest() const { return sacked_.back().end; }  // REQUIRES: !empty()
-  // RFC 6675 4, IsLost(): everything not SACKed below this is lost; snd_una when nothing is. That
-  // is where more than (reordering - 1) * mss bytes, or `reordering` pieces, are SACKed above.
-  SeqNum lost_edge(SeqNum snd_una, std::int64_t mss, std::int64_t reordering) const;
-  // The first hole at or above `from` and below `limit`.
-  std::optional<Interval> next_hole(SeqNum from, SeqNum limit) const {
-    return sacked_.next_gap(from, limit);
-  }
-  // Bytes not SACKed in [from, to).
-  std::int64_t holes(SeqNum from, SeqNum to) const;
 
  private:
-  IntervalSet sacked_{defended(Defence::ScoreboardBound) ? kMaxPieces : std::size_t{1} << 30};
+  static IntervalSet empty_set() {
+    return IntervalSet{defended(Defence::ScoreboardBound) ? kMaxPieces : std::size_t{1} << 30};
+  }
+  IntervalSet sacked_ = empty_set();
 };
 
 }  // namespace estab::tcp

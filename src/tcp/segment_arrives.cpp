@@ -93,6 +93,8 @@ void Connection::adopt_syn(const wire::Segment& segment, Context& context) {
     ts_recent_at_ = context.now;
   }
   sack_ok_ = tuning.tcp_sack != 0 && segment.options.sack_permitted;
+  ecn_.agree(segment.has(kAck) ? tuning.tcp_ecn == 1 && Ecn::agrees(segment)
+                               : Ecn::asks(segment, tuning.tcp_ecn));
   wscale_ok_ = tuning.tcp_window_scaling != 0 && segment.options.window_scale.has_value();
   snd_wnd_shift_ = wscale_ok_ ? std::min<std::uint8_t>(*segment.options.window_scale, 14)
                               : std::uint8_t{0};  // RFC 7323 2.3

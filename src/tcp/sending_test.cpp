@@ -157,6 +157,7 @@ TEST(Retransmission, MUST_18_karn) {
 TEST(Retransmission, MUST_19_back_off_slow_start_and_congestion_avoidance) {
   OneEnd c;
   c.world.tuning.tcp_mtu_probing = 0;
+  c.settings.congestion = tcp::Algorithm::Reno;
   c.establish({.mss = 1000});
   ASSERT_TRUE(c.send(std::string(40000, 'x')));
   EXPECT_EQ(c.take().size(), 10u);  // RFC 6928's initial window

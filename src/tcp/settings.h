@@ -3,14 +3,14 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
+#include "estab/info.h"
 #include "estab/time.h"
 #include "estab/tuning.h"
 
 namespace estab::tcp {
-
-enum class Algorithm : std::uint8_t { Reno };  // TCP_CONGESTION; CUBIC and others join here
 
 // IP_MTU_DISCOVER and IPV6_MTU_DISCOVER, with Linux's numbers (IP_PMTUDISC_).
 enum class PathMtuDiscovery : std::uint8_t { Dont, Want, Do, Probe, Interface, Omit };
@@ -26,18 +26,18 @@ struct Settings {
   std::uint8_t tos = 0;           // IP_TOS, may change at any time (MUST-48, SHLD-21)
   std::uint8_t ttl = 0;           // IP_TTL (MUST-49); 0: Tuning::ip_default_ttl
   std::uint16_t max_segment = 0;  // TCP_MAXSEG; 0: none
-  Algorithm congestion = Algorithm::Reno;
-  std::optional<Duration> keep_idle;      // TCP_KEEPIDLE
-  std::optional<Duration> keep_interval;  // TCP_KEEPINTVL
-  std::optional<int> keep_count;          // TCP_KEEPCNT
-  Duration user_timeout{0};               // TCP_USER_TIMEOUT, RFC 5482; 0: R2 decides (MUST-21)
-  std::optional<int> syn_retries;         // TCP_SYNCNT
-  std::optional<Duration> fin_wait_2;     // TCP_LINGER2; negative: do not wait
-  std::optional<Duration> time_wait;      // 2 MSL for this one
-  std::size_t receive_buffer = 131072;    // SO_RCVBUF, bytes of payload
-  std::size_t send_buffer = 16384;        // SO_SNDBUF, in send_accounting.h's measure ...
-  bool send_buffer_fixed = false;         // ... which the application chose: it does not grow
-  std::size_t receive_low_water = 1;      // SO_RCVLOWAT
+  Algorithm congestion = Algorithm::Cubic;  // TCP_CONGESTION
+  std::optional<Duration> keep_idle;        // TCP_KEEPIDLE
+  std::optional<Duration> keep_interval;    // TCP_KEEPINTVL
+  std::optional<int> keep_count;            // TCP_KEEPCNT
+  Duration user_timeout{0};                 // TCP_USER_TIMEOUT, RFC 5482; 0: R2 decides (MUST-21)
+  std::optional<int> syn_retries;           // TCP_SYNCNT
+  std::optional<Duration> fin_wait_2;       // TCP_LINGER2; negative: do not wait
+  std::optional<Duration> time_wait;        // 2 MSL for this one
+  std::size_t receive_buffer = 131072;      // SO_RCVBUF, bytes of payload
+  std::size_t send_buffer = 16384;          // SO_SNDBUF, in send_accounting.h's measure ...
+  bool send_buffer_fixed = false;           // ... which the application chose: it does not grow
+  std::size_t receive_low_water = 1;        // SO_RCVLOWAT
   std::size_t not_sent_low_water = 0xffffffff;  // TCP_NOTSENT_LOWAT
   std::vector<std::uint8_t> ip_options;         // IPv4 source route (MUST-51, MUST-52)
   PathMtuDiscovery mtu_discovery_v4 = PathMtuDiscovery::Want;
@@ -55,6 +55,9 @@ struct Settings {
            !(v4 && how == PathMtuDiscovery::Dont);
   }
 };
+
+// "reno" or "cubic"; nothing for another name.
+std::optional<Algorithm> algorithm_named(std::string_view name);
 
 // The stack's defaults for a new socket.
 Settings default_settings(const Tuning& tuning);

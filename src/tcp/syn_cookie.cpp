@@ -62,7 +62,7 @@ void set_options(SynRecord& r, std::uint32_t options, const Tuning& tuning) {
   r.snd_wnd_shift = static_cast<std::uint8_t>(r.wscale_ok ? scale : 0);
   r.rcv_wnd_shift = r.wscale_ok ? window_shift_for(tuning) : std::uint8_t{0};
   r.sack_ok = (options & kSack) != 0;
-  r.ecn_ok = (options & kEcn) != 0;
+  r.ecn_ok = (options & kEcn) != 0 && tuning.tcp_ecn != 0;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/defence.h"
 #include "tcp/acceptable.h"
+#include "tcp/ecn.h"
 #include "tcp/isn.h"
 #include "tcp/mss.h"
 #include "tcp/output.h"
@@ -75,6 +76,7 @@ SynRecord make_syn_record(const wire::Segment& syn, const SynParameters& with, C
     r.ts_ok = true;
     r.ts_recent = syn.options.timestamps->value;
   }
+  r.ecn_ok = Ecn::asks(syn, tuning.tcp_ecn);
   r.sack_ok = tuning.tcp_sack != 0 && syn.options.sack_permitted;
   return r;
 }
@@ -83,6 +85,7 @@ wire::Segment make_syn_ack(const SynRecord& r, const Settings& settings, Instant
   wire::Segment s;
   s.tuple = r.tuple;
   s.flags = kSyn | kAck;
+  if (r.ecn_ok) s.flags |= wire::kEce;  // RFC 3168 6.1.1
   s.seq = r.iss;
   s.ack = WireSeq{r.irs.value + 1};
   s.window = static_cast<std::uint16_t>(std::min<std::uint32_t>(r.rcv_wnd, 0xffff));

@@ -11,6 +11,7 @@ constexpr std::uint32_t kPeer = OneEnd::kIrs + 1;
 struct Sacked : OneEnd {
   Sacked() { establish_with({.mss = 1000, .sack_permitted = true}); }
   void establish_with(const wire::TcpOptions& options, std::uint16_t window = 65535) {
+    settings.congestion = tcp::Algorithm::Reno;
     open_active();
     world.now += 100ms;
     inject({.flags = kSyn | kAck, .seq = kIrs, .ack = kUna, .window = window, .options = options});

@@ -32,6 +32,7 @@ void Connection::process_text(const wire::Segment& segment, Context& context) {
   }
   ++data_segs_in_;
   last_data_received_ = context.now;
+  if (ecn_.received(segment)) quick_acks_ = std::max(quick_acks_, 2);
   queue_text(segment, seq, context);
 }
 

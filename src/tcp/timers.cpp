@@ -7,6 +7,9 @@
 #include "tcp/output.h"
 
 namespace estab::tcp {
+namespace {
+constexpr Duration kSlack = std::chrono::milliseconds(2);  // of timers on both sides
+}  // namespace
 
 void Connection::on_time(Context& context) {
   const Instant now = context.now;
@@ -19,8 +22,19 @@ void Connection::on_time(Context& context) {
     hold_until_ = kNever;
     held_long_enough_ = true;
   }
-  if (tail_probe_at_ <= now) probe_tail(context);
-  if (retransmit_at_ <= now) run_retransmit(context);
+  if (retransmit_at_ <= now) {
+    switch (timer_) {
+      case Timer::Retransmit:
+        run_retransmit(context);
+        break;
+      case Timer::Probe:
+        probe_tail(context);
+        break;
+      case Timer::Reordering:
+        reordering_over(context);
+        break;
+    }
+  }
   if (persist_at_ <= now) probe_window(context);
   if (keep_alive_at_ <= now) run_keep_alive(context);
   if (state_at_ <= now) run_state_timer(context);
@@ -28,7 +42,7 @@ void Connection::on_time(Context& context) {
 }
 
 void Connection::stop_timers() {
-  retransmit_at_ = tail_probe_at_ = persist_at_ = delayed_ack_at_ = kNever;
+  retransmit_at_ = persist_at_ = delayed_ack_at_ = kNever;
   keep_alive_at_ = state_at_ = hold_until_ = orphan_until_ = kNever;
 }
 
@@ -41,7 +55,52 @@ Duration Connection::backed_off(const Context& context) const {
 }
 
 void Connection::arm_retransmit(Context& context) {
-  if (retransmit_at_ == kNever) retransmit_at_ = context.now + backed_off(context);
+  if (retransmit_at_ == kNever) restart_timeout(context);
+}
+
+// RFC 6298 5.1, 5.3
+void Connection::restart_timeout(Context& context) {
+  timer_ = Timer::Retransmit;
+  retransmit_at_ = in_flight() > 0 ? context.now + backed_off(context) : kNever;
+}
+
+// How long until the timeout of the first segment, counted from when it left last.
+Duration Connection::until_timeout(const Context& context) const {
+  return sent_.empty() ? backed_off(context)
+                       : sent_[sent_.begin()].at + backed_off(context) - context.now;
+}
+
+// After an ACK: the probe of the tail, or the timeout. What a shorter timer stood in for does not
+// begin anew.
+void Connection::arm_for_flight(Context& context) {
+  if (arm_tail_probe(true, context)) return;
+  const bool shorter = timer_ != Timer::Retransmit && retransmit_at_ != kNever;
+  const Duration wait =
+      shorter ? std::max(until_timeout(context), Duration{1}) : backed_off(context);
+  timer_ = Timer::Retransmit;
+  retransmit_at_ = context.now + wait;
+}
+
+// RFC 8985 6.2 step 5: `wait` from now another segment may be lost.
+void Connection::arm_reordering(Duration wait, Context& context) {
+  timer_ = Timer::Reordering;
+  retransmit_at_ = context.now + wait + kSlack;
+}
+
+void Connection::reordering_over(Context& context) {
+  retransmit_at_ = kNever;
+  const std::int64_t before = pipe();
+  const Duration wait = mark_overdue(context);
+  if (pipe() != before && recovery_.state != CaState::Recovery) {
+    enter_recovery(false, context);
+    congestion_.set_cwnd(recovery_.prr.window(pipe(), congestion_.ssthresh(), 1, false));
+  }
+  if (wait > Duration{0}) {
+    arm_reordering(wait, context);
+  } else {
+    timer_ = Timer::Retransmit;
+    retransmit_at_ = context.now + std::max(until_timeout(context), Duration{1});
+  }
 }
 
 // Data or a FIN that no window lets out, and nothing in flight whose ACK could bring news: probe
@@ -85,8 +144,8 @@ bool Connection::retries_spent(Context& context) const {
 }
 
 void Connection::run_retransmit(Context& context) {
-  retransmit_at_ = tail_probe_at_ = kNever;
-  tail_probing_ = false;
+  retransmit_at_ = kNever;
+  recovery_.probing = false;
   const bool handshake = snd_una_ == iss_;
   if (handshake && (state_ == State::SynSent || state_ == State::SynReceived)) {
     const Rule rule =
@@ -112,11 +171,9 @@ void Connection::run_retransmit(Context& context) {
     return;
   }
   if (retries_ == static_cast<int>(context.tuning.tcp_retries1)) suspect_black_hole(context);
-  congestion_.on_timeout(flight_within_cwnd(), effective_mss(), retries_ == 1);
-  phase_ = Phase::Loss;
-  // RFC 2018 5 and 5.1; RFC 6675 5.1 keeps what was SACKed where reneging is noticed.
-  if (context.tuning.tcp_sack_forget_on_timeout != 0) scoreboard_.clear();
-  mark_all_lost();
+  enter_loss(retries_ == 1, context);
+  (void)retransmit_one(true, context);
+  restart_timeout(context);
 }
 
 void Connection::time_out(Rule rule, Context& context) {
@@ -154,8 +211,13 @@ void Connection::probe_window(Context& context) {
   const std::int64_t available = send_queue_.end() - seq;
   const std::int64_t window = std::max<std::int64_t>(snd_una_ + snd_wnd_ - seq, 1);
   const std::int64_t length = std::min(window, segment_length(seq, available));
-  send_range(seq, length, available == 0, again, context);
-  timing_ = false;
+  if (again) {
+    count_copy(length);
+    send_range(seq, length, available == 0, true, context);
+  } else {
+    send_fresh(length, available == 0, context);
+  }
+  timer_ = Timer::Retransmit;
   retransmit_at_ = context.now + backed_off(context);
 }
 

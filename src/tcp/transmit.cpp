@@ -19,15 +19,16 @@ using wire::kUrg;
 void Connection::transmit(Context& context) {
   if (syn_due_) send_syn(context);
   if (can_send_data()) {
-    // RFC 5681 4.1: after an idle time the old window says nothing about the path.
-    if (in_flight() == 0 && send_queue_.size() > 0 &&
-        context.tuning.tcp_slow_start_after_idle != 0 &&
-        context.now - last_data_sent_ > rtt_.rto(context.tuning)) {
-      congestion_.on_idle(initial_window(context.tuning));
-    }
-    while (retransmit_one(context)) {
+    restart_after_idle(context);
+    const bool on_trial = std::exchange(recovery_.new_first, false);  // RFC 5682 2.1 step 2b
+    while (!on_trial && retransmit_one(false, context)) {
     }
     send_new(context);
+    if (on_trial && snd_nxt_ <= recovery_.high) {  // nothing new could go
+      recovery_.frto = false;
+      while (retransmit_one(false, context)) {
+      }
+    }
     send_accounting_.sent(snd_nxt_);
     if (std::exchange(was_acked_, false)) {
       if (send_accounting_.make_room(wants_room_, sender(context.tuning))) wants_room_ = false;
@@ -46,27 +47,55 @@ void Connection::send_new(Context& context) {
   while (send_one(context)) ++sent;
   if (sent > 1 && !more_hint_ && !settings_.cork) context.segments.back().flags |= kPsh;
   push_now_ = false;
+  note_usage(sent > 0, context);
   if (sent == 0) return;
-  note_usage();
   arm_retransmit(context);
-  arm_tail_probe(context);
+  (void)arm_tail_probe(false, context);
+}
+
+// Data goes out after a pause: RFC 5681 4.1, RFC 2861 3.
+void Connection::restart_after_idle(Context& context) {
+  if (in_flight() != 0 || send_queue_.size() == 0) return;
+  const Duration idle = context.now - last_data_sent_;
+  const Duration rto = rtt_.rto(context.tuning);
+  if (context.tuning.tcp_slow_start_after_idle == 0 || idle <= rto) return;
+  congestion_.decay(idle, rto, context.tuning.tcp_init_cwnd);
+  usage_at_ = context.now;
+  most_used_ = 0;
 }
 
 // As Linux's tcp_cwnd_validate(): the strongest sign of use in a window of data counts for all of it.
-void Connection::note_usage() {
-  const bool full = unsent_bytes() > 0 && pipe() + effective_mss() > congestion_.cwnd();
-  if (snd_una_ < usage_end_ && !full && (window_was_full_ || in_flight() <= most_in_flight_))
+// A window that was not used for an RTO comes half of the way down to what was (RFC 2861 3, RFC 7661
+// 4.4's reason).
+void Connection::note_usage(bool sent, Context& context) {
+  const bool full = unsent_bytes() > 0 && pipe() >= congestion_.cwnd();
+  if (!sent && !full) return;
+  const std::uint32_t under_way = sent_.segments();
+  if (snd_una_ >= usage_end_ || full || (!window_was_full_ && under_way > most_in_flight_)) {
+    window_was_full_ = full;
+    most_in_flight_ = under_way;
+    usage_end_ = snd_nxt_;
+  }
+  if (window_limits()) {
+    most_used_ = 0;
+    usage_at_ = context.now;
     return;
-  window_was_full_ = full;
-  most_in_flight_ = in_flight();
-  usage_end_ = snd_nxt_;
+  }
+  most_used_ = std::max(most_used_, under_way);
+  if (context.tuning.tcp_slow_start_after_idle == 0) return;
+  if (context.now - usage_at_ < rtt_.rto(context.tuning)) return;
+  if (recovery_.state == CaState::Open && !wants_room_) {
+    congestion_.approach(std::max<std::int64_t>(most_used_, context.tuning.tcp_init_cwnd));
+  }
+  most_used_ = 0;
+  usage_at_ = context.now;
 }
 
 SendLimits::Kind Connection::limited_by() const {
   if (send_queue_.empty() || !can_send_data()) return SendLimits::Kind::Idle;
   const auto unsent = static_cast<std::int64_t>(unsent_bytes());
   const std::int64_t window = snd_una_ + snd_wnd_ - snd_nxt_;
-  const bool path_full = in_flight() + effective_mss() > congestion_.cwnd();
+  const bool path_full = sent_.segments() >= congestion_.cwnd();
   if (path_full) return SendLimits::Kind::Path;
   if (unsent > 0 && window < std::min(unsent, effective_mss())) return SendLimits::Kind::Window;
   if (unsent == 0 && wants_room_) return SendLimits::Kind::Buffer;
@@ -92,24 +121,27 @@ bool Connection::can_send_data() const {
   return false;
 }
 
-// One segment of what is lost. The first goes out whatever the congestion window says.
-bool Connection::retransmit_one(Context& context) {
-  const SeqNum from = std::max(high_rxt_, snd_una_);
-  if (from >= lost_edge_) return false;
-  const auto hole = scoreboard_.next_hole(from, lost_edge_);
-  if (!hole) return false;
-  const std::int64_t mss = effective_mss();
-  const bool first = from == snd_una_;  // RFC 5681 3.2 (3), RFC 6582 3.2 (3), RFC 6675 5 (4.3)
-  if (!first && pipe() > 0 && pipe() + mss > congestion_.cwnd()) return false;
+// One segment of what is lost; `forced`: whatever the congestion window says, as after a timeout.
+bool Connection::retransmit_one(bool forced, Context& context) {
+  const SentSegments::Index i = sent_.next_lost();
+  if (i == sent_.end()) return false;
+  if (!forced && pipe() >= congestion_.cwnd()) return false;
   // SHLD-16: only what lies within the window; a closed one is probed by its timer.
-  const std::int64_t window = snd_una_ + snd_wnd_ - hole->begin;
+  const SeqNum begin = std::max(sent_.begin_of(i), snd_una_);
+  const std::int64_t window = snd_una_ + snd_wnd_ - begin;
   if (window <= 0) return false;
-  const std::int64_t length = std::min(segment_length(hole->begin, hole->length()), window);
-  context.counters.add(phase_ == Phase::Loss ? Counter::TcpExtTCPSlowStartRetrans
-                                             : Counter::TcpExtTCPFastRetrans);
-  const bool fin = fin_sent_ && hole->begin + length == fin_seq() + 1;
-  send_range(hole->begin, fin ? length - 1 : length, fin, true, context);
-  high_rxt_ = hole->begin + length;
+  const bool fin = fin_sent_ && sent_[i].end == fin_seq() + 1;
+  std::int64_t most = std::min(effective_mss() + (fin ? 1 : 0), window);
+  if (sent_[i].end - begin > most) sent_.split(i, begin + most);
+  most = send_accounting_.cut(begin, sent_[i].end) - begin;  // MSG_EOR
+  if (sent_[i].end - begin > most) sent_.split(i, begin + most);
+  context.counters.add(recovery_.state == CaState::Loss ? Counter::TcpExtTCPSlowStartRetrans
+                                                        : Counter::TcpExtTCPFastRetrans);
+  const bool head = i == sent_.begin();
+  send_again(i, context);
+  if (recovery_.reducing()) recovery_.prr.sent(1);
+  // The first one has a whole timeout again.
+  if (head && timer_ != Timer::Reordering) restart_timeout(context);
   return true;
 }
 
@@ -122,9 +154,9 @@ bool Connection::send_one(Context& context) {
   const std::int64_t mss = effective_mss();
   const std::int64_t window = snd_una_ + snd_wnd_ - snd_nxt_;  // may be negative (MUST-34)
   if (window <= 0) return false;
-  const std::int64_t flying = pipe();
+  // A FIN alone is no burden on the path.
+  if (available > 0 && pipe() >= congestion_.cwnd()) return false;
   const std::int64_t wanted = segment_length(snd_nxt_, available);
-  if (flying > 0 && flying + wanted > congestion_.cwnd()) return false;
   const std::int64_t length = std::min(wanted, window);
   const bool fin = fin_pending && length == available && window > length;
   const bool whole_record = length == wanted && wanted < available;
@@ -132,7 +164,8 @@ bool Connection::send_one(Context& context) {
     return false;
   }
   if (length == 0 && !fin) return false;
-  send_range(snd_nxt_, length, fin, false, context);
+  send_fresh(length, fin, context);
+  if (recovery_.reducing()) recovery_.prr.sent(1);
   if (length < mss) small_seq_ = snd_nxt_;
   return true;
 }
@@ -166,6 +199,32 @@ std::int64_t Connection::segment_length(SeqNum from, std::int64_t available) con
   return send_accounting_.cut(from, from + most) - from;
 }
 
+// New data, and a record of it.
+void Connection::send_fresh(std::int64_t length, bool fin, Context& context) {
+  const SeqNum begin = snd_nxt_;
+  if (in_flight() == 0) {
+    retry_since_ = context.now;
+    congestion_.on_restart(context.now - last_data_sent_);
+  }
+  send_range(begin, length, fin, false, context);
+  sent_.push(begin, snd_nxt_, context.now);
+}
+
+void Connection::send_again(SentSegments::Index i, Context& context) {
+  const SeqNum begin = std::max(sent_.begin_of(i), snd_una_);
+  const bool fin = fin_sent_ && sent_[i].end == fin_seq() + 1;
+  const std::int64_t length = sent_[i].end - begin - (fin ? 1 : 0);
+  sent_.resend(i, context.now);
+  recovery_.undo.resent(timestamp_clock(context.now) + ts_offset_);
+  count_copy(length);
+  send_range(begin, length, fin, true, context);
+}
+
+void Connection::count_copy(std::int64_t length) {
+  ++total_retrans_;
+  bytes_retrans_ += static_cast<std::uint64_t>(length);
+}
+
 // Sends [seq, seq + length) and perhaps the FIN behind it.
 void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool again,
                             Context& context) {
@@ -184,19 +243,6 @@ void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool agai
     s.urgent = static_cast<std::uint16_t>(std::min<std::int64_t>(snd_up_ - seq, 65535));
   }
   const SeqNum last = end + (fin ? 1 : 0);
-  if (again) {
-    timing_ = false;  // Karn: the one place, for timeouts and fast retransmissions alike
-    ++total_retrans_;
-    bytes_retrans_ += static_cast<std::uint64_t>(length);
-  } else {
-    if (!timing_) {
-      timing_ = true;
-      timed_seq_ = last;
-      timed_at_ = context.now;
-    }
-    if (in_flight() == 0) retry_since_ = context.now;
-    tail_seq_ = seq;
-  }
   snd_nxt_ = std::max(snd_nxt_, last);
   if (fin) fin_sent_ = true;
   if (length > 0) {
@@ -205,6 +251,7 @@ void Connection::send_range(SeqNum seq, std::int64_t length, bool fin, bool agai
   }
   last_data_sent_ = context.now;
   add_sack(s);
+  ecn_.mark(s, length > 0 && !again);
   emit(std::move(s), context, again);
 }
 
@@ -213,6 +260,8 @@ void Connection::send_syn(Context& context) {
   const bool answer = state_ == State::SynReceived || state_ == State::FinWait1;
   const bool again = snd_nxt_ > iss_ && retries_ > 0;
   wire::Segment s = blank(static_cast<wire::Flags>(answer ? kSyn | kAck : kSyn), iss_, context);
+  if (!answer) s.flags |= Ecn::in_syn(context.tuning.tcp_ecn, again);
+  if (answer && ecn_.agreed()) s.flags |= wire::kEce;
   const std::int64_t offered =
       answer ? rcv_adv_ - rcv_nxt_ : static_cast<std::int64_t>(settings_.receive_buffer);
   s.window = static_cast<std::uint16_t>(std::clamp<std::int64_t>(offered, 0, 65535));
@@ -220,14 +269,11 @@ void Connection::send_syn(Context& context) {
   s.options.sack_permitted = sack_ok_;
   if (wscale_ok_) s.options.window_scale = rcv_wnd_shift_;
   snd_nxt_ = std::max(snd_nxt_, iss_ + 1);
+  syn_timed_ = !again;
   if (again) {
-    timing_ = false;
     ++total_retrans_;
     context.counters.add(Counter::TcpExtTCPSynRetrans);
   } else {
-    timing_ = true;
-    timed_seq_ = iss_ + 1;
-    timed_at_ = context.now;
     retry_since_ = context.now;
   }
   emit(std::move(s), context, again);
@@ -237,6 +283,7 @@ void Connection::send_syn(Context& context) {
 void Connection::send_ack(Context& context) {
   wire::Segment s = blank(kAck, snd_nxt_, context);
   add_sack(s);
+  ecn_.mark(s, false);
   emit(std::move(s), context, false);
 }
 
@@ -254,7 +301,7 @@ wire::Segment Connection::blank(wire::Flags flags, SeqNum seq, Context& context)
   const bool acks = (flags & kAck) != 0;
   wire::Segment s =
       make_segment(tuple_, flags, seq.wire(), acks ? rcv_nxt_.wire() : WireSeq{}, context.tuning);
-  s.tos = settings_.tos;  // MUST-48, SHLD-22: as it is now
+  s.tos = settings_.tos & ~kEcnMask;  // MUST-48, SHLD-22: as it is now; ECN's bits are ours
   s.dont_fragment = settings_.dont_fragment();
   if (settings_.ttl != 0) s.ttl = settings_.ttl;
   if (acks && (flags & kSyn) == 0) s.window = offer_window(context);

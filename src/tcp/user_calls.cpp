@@ -58,11 +58,11 @@ std::size_t Connection::fill_queue(std::size_t size, bool more, Context& context
 SendAccounting::Sender Connection::sender(const Tuning& tuning) const {
   SendAccounting::Sender s;
   s.nxt = snd_nxt_;
-  s.in_flight = in_flight();
-  s.cwnd = congestion_.cwnd();
+  s.in_flight = sent_.segments() * effective_mss();
+  s.cwnd = congestion_.cwnd() * effective_mss();
   s.mss = effective_mss();
   s.peer_mss = peer_mss_;
-  s.reordering = reordering_;
+  s.reordering = recovery_.reordering;
   s.low_water = settings_.not_sent_low_water;
   s.largest_bound = static_cast<std::size_t>(tuning.tcp_wmem_max);
   return s;
@@ -172,6 +172,7 @@ void Connection::set_settings(const Settings& settings, Context& context) {
                                   settings.keep_interval != settings_.keep_interval;
   const bool released =
       (settings_.cork && !settings.cork) || (!settings_.no_delay && settings.no_delay);
+  if (settings.congestion != settings_.congestion) congestion_.choose(settings.congestion);
   settings_ = settings;
   if (settings_.send_buffer_fixed) send_accounting_.fix_bound(settings_.send_buffer);
   if (settings_.quick_ack.value_or(false) && delayed_ack_at_ != kNever) ack_due_ = true;
