@@ -22,15 +22,25 @@ enum class LinkKind : std::uint8_t {
   kEthernet,  // Ethernet frames (TAP, AF_PACKET)
 };
 
+// What a device does in the stack's place, as a network card does for Linux.
+struct Offloads {
+  bool checksum = false;     // fills in the transport checksums that OutgoingFrame leaves to it
+  std::size_t segments = 0;  // cuts TCP packets of up to this many bytes; 0: those of the MTU only
+};
+
 // A frame on its way in: one contiguous piece of a buffer.
 struct ReceivedFrame {
   Slice bytes;
-  bool checksum_vouched = false;  // the device already verified the transport checksum
+  // The transport checksum was verified, or never computed because nothing could corrupt it.
+  bool checksum_vouched = false;
+  // TCP segments of so many bytes of data (the last may have fewer) that came as one; 0: one.
+  std::uint16_t segment_size = 0;
 };
 
 // A frame on its way out: headers in place, payload by reference.
 class OutgoingFrame {
  public:
+  static constexpr std::size_t kTcpChecksum = 16;  // where it is in the TCP header
   static constexpr std::size_t kHeadroom = 160;
   // Headers are written back to front: each layer asks for room before what is there.
   std::uint8_t* prepend(std::size_t n) {
@@ -45,11 +55,29 @@ class OutgoingFrame {
     for (const Slice& s : payload_) n += s.length;
     return n;
   }
+  // size() of the largest frame that it becomes.
+  std::size_t largest() const {
+    return segment_size == 0 ? size() : kHeadroom - begin_ + segment_size;
+  }
+  std::size_t count() const {  // how many it becomes
+    const std::size_t data = size() - (kHeadroom - begin_);
+    return segment_size == 0 ? 1 : (data + segment_size - 1) / segment_size;
+  }
   Slice flatten() const;  // one contiguous copy
+
+  // The TCP header, which is all that the head holds yet, has the pseudo-header's sum in the place
+  // of its checksum. Only for a device whose offloads().checksum is true.
+  void leave_checksum() { tcp_ = begin_; }
+  bool checksum_left() const { return tcp_ != 0; }
+  std::size_t tcp_offset() const { return tcp_ - begin_; }  // from head()'s begin; checksum_left()
+  // Above 0: TCP segments of so many bytes of data, as one, for a device whose offloads().segments
+  // is at least size() without the link's header. Its checksum is left.
+  std::uint16_t segment_size = 0;
 
  private:
   std::array<std::uint8_t, kHeadroom> head_;
   std::uint16_t begin_ = kHeadroom;
+  std::uint16_t tcp_ = 0;
   std::vector<Slice> payload_;
 };
 
@@ -60,6 +88,10 @@ class Device {
   virtual LinkKind link() const = 0;
   virtual std::size_t mtu() const = 0;  // largest IP packet, bytes
   virtual MacAddress mac() const { return {}; }
+  virtual Offloads offloads() const { return {}; }
+  // From now on each frame, both ways, is one that the wire would carry. For what looks at single
+  // frames (faults, captures); called before the device is given to a stack.
+  virtual void stop_offloads() {}
 
   // Appends at most `limit` frames to `in`; fewer means that no more are there now.
   virtual void receive(Instant now, std::size_t limit, std::vector<ReceivedFrame>& in) = 0;

@@ -40,6 +40,7 @@ struct TunOptions {
   std::optional<std::size_t> mtu;      // bytes; set on the interface (needs CAP_NET_ADMIN)
   std::optional<MacAddress> mac;       // TAP: this end's own address; none: a random one
   std::size_t transmit_queue = 10000;  // Linux's txqueuelen, raised to this when privileged
+  bool offloads = true;  // checksums and segmentation are Linux's (IFF_VNET_HDR), where it can
 };
 // Attaches to the persistent device `name` or creates one that goes when it is closed.
 Opened open_tun(const std::string& name, const TunOptions& options = {});
@@ -56,9 +57,9 @@ struct PacketOptions {
   StationAddress station = StationAddress::kOwn;
   std::optional<MacAddress> mac;
   std::optional<std::size_t> mtu;  // bytes; set on the interface (needs CAP_NET_ADMIN)
-  // Hands on the frames of up to 64 KB that Linux left unsegmented as they are. Otherwise they are
-  // cut to the MTU, as the wire would have carried them.
-  bool keep_large_frames = false;
+  // Frames of up to 64 KB are handed on as they are, both ways. Otherwise they are cut to the MTU,
+  // as the wire would have carried them.
+  bool offloads = true;
 };
 Opened open_packet_socket(const std::string& interface, const PacketOptions& options = {});
 
@@ -85,6 +86,7 @@ struct MemoryPairOptions {
   LinkKind link = LinkKind::kIp;
   std::size_t mtu = 1500;          // bytes of IP
   std::size_t queue_limit = 1000;  // frames each way; what comes on top is dropped and counted
+  bool offloads = false;           // no checksums, and TCP segments of up to 64 KB as one frame
   std::array<std::string, 2> names{"left", "right"};
   std::array<MacAddress, 2> macs{MacAddress{{0x02, 0, 0, 0, 0, 1}},
                                  MacAddress{{0x02, 0, 0, 0, 0, 2}}};

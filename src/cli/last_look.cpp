@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,8 +31,15 @@ std::string boot_id() {
   return id;
 }
 
-// Which network namespace this process looks at.
+// Which network namespace this process looks at. Its cookie is never given again; an inode's number
+// is, as soon as the namespace has gone.
 std::string namespace_id() {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  const bool known = ::getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0;
+  ::close(fd);
+  if (known) return "cookie " + std::to_string(cookie);
   struct stat status {};
   return ::stat("/proc/self/ns/net", &status) == 0 ? std::to_string(status.st_ino) : "";
 }

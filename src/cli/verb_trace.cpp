@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/terminal.h"
 #include "observe/bpf/state_clock.h"
 #include "observe/control_client.h"
 #include "observe/trace_filter.h"
@@ -61,8 +62,9 @@ class Trace {
     open_sources();
     say_blind_spots();
     const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+    format_.narrow = terminal && terminal_width() < observe::kTraceColumns;
     if (!flags_.json && !flags_.no_header) {
-      fmt::print("{}", observe::trace_header(flags_.format));
+      fmt::print("{}", observe::trace_header(format_));
       std::fflush(stdout);
     }
     const auto begin = std::chrono::steady_clock::now();
@@ -151,8 +153,7 @@ class Trace {
   }
 
   void show(const observe::TraceEvent& e) {
-    const std::string line =
-        flags_.json ? observe::trace_json(e) : observe::trace_line(e, flags_.format);
+    const std::string line = flags_.json ? observe::trace_json(e) : observe::trace_line(e, format_);
     std::fwrite(line.data(), 1, line.size(), stdout);
     ++shown_;
     full_ = flags_.count != 0 && shown_ >= flags_.count;
@@ -171,6 +172,7 @@ class Trace {
   }
 
   const TraceFlags& flags_;
+  observe::TraceFormat format_ = flags_.format;
   observe::TraceFilter filter_;
   std::vector<observe::TraceEvent> batch_;
   std::vector<observe::TraceSourcePtr> sources_;

@@ -8,7 +8,10 @@ namespace estab::dev {
 
 class Decorator : public Device {
  public:
-  explicit Decorator(std::unique_ptr<Device> inner) : inner_(std::move(inner)) {}
+  // Decorators look at frames one by one: large ones would be lost or shown as one.
+  explicit Decorator(std::unique_ptr<Device> inner) : inner_(std::move(inner)) {
+    inner_->stop_offloads();
+  }
   std::string name() const override { return inner_->name(); }
   LinkKind link() const override { return inner_->link(); }
   std::size_t mtu() const override { return inner_->mtu(); }

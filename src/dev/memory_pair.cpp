@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "dev/file_descriptor.h"
+#include "dev/segmentation.h"
 
 namespace estab::dev {
 namespace {
@@ -19,14 +20,14 @@ constexpr std::size_t kEthernetHeader = 14;
 class FrameQueue {
  public:
   explicit FrameQueue(std::size_t limit) : limit_(limit) {}
-  bool push(Slice frame) {
+  bool push(ReceivedFrame frame) {
     if (frames_.size() >= limit_) return false;
     frames_.push_back(std::move(frame));
     return true;
   }
   void pop(std::size_t limit, std::vector<ReceivedFrame>& to) {
     for (; limit > 0 && !frames_.empty(); --limit) {
-      to.push_back({std::move(frames_.front()), false});
+      to.push_back(std::move(frames_.front()));
       frames_.pop_front();
     }
   }
@@ -35,7 +36,7 @@ class FrameQueue {
 
  private:
   std::size_t limit_;
-  std::deque<Slice> frames_;
+  std::deque<ReceivedFrame> frames_;
 };
 
 // The same between threads. The eventfd is readable exactly while there are frames.
@@ -43,7 +44,7 @@ class SharedFrameQueue {
  public:
   explicit SharedFrameQueue(std::size_t limit)
       : queue_(limit), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  bool push(Slice frame) {
+  bool push(ReceivedFrame frame) {
     const std::lock_guard lock(mutex_);
     const bool first = queue_.empty();
     const bool taken = queue_.push(std::move(frame));
@@ -74,6 +75,7 @@ class MemoryDevice : public Device {
         link_(options.link),
         mtu_(options.mtu),
         mac_(options.macs[end]),
+        offloads_(options.offloads),
         in_(std::move(in)),
         out_(std::move(out)) {}
 
@@ -81,13 +83,21 @@ class MemoryDevice : public Device {
   LinkKind link() const override { return link_; }
   std::size_t mtu() const override { return mtu_; }
   MacAddress mac() const override { return mac_; }
+  Offloads offloads() const override {
+    return offloads_ ? Offloads{.checksum = true, .segments = kLargestPacket} : Offloads{};
+  }
+  void stop_offloads() override { offloads_ = false; }
   void receive(Instant, std::size_t limit, std::vector<ReceivedFrame>& in) override {
     in_->pop(limit, in);
   }
   std::size_t send(Instant, std::span<const OutgoingFrame> out) override {
-    const std::size_t largest = mtu_ + (link_ == LinkKind::kEthernet ? kEthernetHeader : 0);
+    const std::size_t link = link_ == LinkKind::kEthernet ? kEthernetHeader : 0;
     for (const OutgoingFrame& frame : out) {
-      if (frame.size() > largest || !out_->push(frame.flatten())) ++dropped_;
+      const std::size_t largest = link + (frame.segment_size == 0 ? mtu_ : kLargestPacket);
+      if (frame.size() > largest ||
+          !out_->push({frame.flatten(), frame.checksum_left(), frame.segment_size})) {
+        ++dropped_;
+      }
     }
     return out.size();
   }
@@ -99,6 +109,7 @@ class MemoryDevice : public Device {
   LinkKind link_;
   std::size_t mtu_;
   MacAddress mac_;
+  bool offloads_;
   std::shared_ptr<Queue> in_;
   std::shared_ptr<Queue> out_;
   std::uint64_t dropped_ = 0;

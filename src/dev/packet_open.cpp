@@ -91,8 +91,7 @@ Opened open_packet_socket(const std::string& name, const PacketOptions& options)
   }
   MacAddress mac = state->mac;
   if (options.station == StationAddress::kOwn) mac = options.mac ? *options.mac : random_mac();
-  return std::make_unique<PacketSocket>(std::move(socket), name, state->mtu, mac,
-                                        options.keep_large_frames);
+  return std::make_unique<PacketSocket>(std::move(socket), name, state->mtu, mac, options.offloads);
 }
 
 }  // namespace estab::dev

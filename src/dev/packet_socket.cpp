@@ -18,12 +18,12 @@ constexpr std::size_t kFrameRoom = 65536 + 64;
 }  // namespace
 
 PacketSocket::PacketSocket(FileDescriptor socket, std::string interface, std::size_t mtu,
-                           MacAddress mac, bool keep_large_frames)
+                           MacAddress mac, bool offloads)
     : socket_(std::move(socket)),
       name_(std::move(interface)),
       mtu_(mtu),
       mac_(mac),
-      keep_large_frames_(keep_large_frames),
+      offloads_(offloads),
       scratch_(std::make_unique_for_overwrite<std::uint8_t[]>(kBatch * kFrameRoom)) {}
 
 void PacketSocket::receive(Instant, std::size_t limit, std::vector<ReceivedFrame>& in) {
@@ -67,9 +67,18 @@ bool PacketSocket::read_batch(std::size_t count) {
 }
 
 void PacketSocket::accept(const OffloadHeader& offload, MutableBytes frame) {
+  if (offloads_) {
+    ReceivedFrame whole{.bytes = Slice::copy_of(frame)};
+    if (read_offload(offload, whole)) {
+      ready_.push_back(std::move(whole));
+    } else {
+      ++dropped_;
+    }
+    return;
+  }
   const bool incomplete = (offload.flags & OffloadHeader::kNeedsChecksum) != 0;
   const bool vouched = incomplete || (offload.flags & OffloadHeader::kChecksumValid) != 0;
-  if (offload.segmentation != 0 && !keep_large_frames_) {
+  if (offload.segmentation != 0) {
     pieces_.clear();
     if (!segment_tcp(frame, offload.segment_size, pieces_)) ++dropped_;
     for (Slice& piece : pieces_) ready_.push_back({std::move(piece), vouched});
@@ -80,6 +89,10 @@ void PacketSocket::accept(const OffloadHeader& offload, MutableBytes frame) {
     return;
   }
   ready_.push_back({Slice::copy_of(frame), vouched});
+}
+
+Offloads PacketSocket::offloads() const {
+  return offloads_ ? Offloads{.checksum = true, .segments = kLargestPacket} : Offloads{};
 }
 
 std::size_t PacketSocket::send(Instant, std::span<const OutgoingFrame> out) {
@@ -99,11 +112,12 @@ std::size_t PacketSocket::send(Instant, std::span<const OutgoingFrame> out) {
 
 // Returns how many were taken; 0 with errno set.
 std::size_t PacketSocket::send_batch(std::span<const OutgoingFrame> out) {
-  static constexpr OffloadHeader kNothingLeftToDo{};
   std::vector<iovec> pieces;
+  std::array<OffloadHeader, kBatch> offloads;
   std::array<std::size_t, kBatch + 1> begin{};
   for (std::size_t i = 0; i < out.size(); ++i) {
-    pieces.push_back({const_cast<OffloadHeader*>(&kNothingLeftToDo), sizeof(OffloadHeader)});
+    offloads[i] = offload_header(out[i], LinkKind::kEthernet);
+    pieces.push_back({&offloads[i], sizeof(OffloadHeader)});
     gather(out[i], pieces);
     begin[i + 1] = pieces.size();
   }

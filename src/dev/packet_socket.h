@@ -2,8 +2,8 @@
 // is Linux's, where no TUN may be opened.
 //
 // Linux leaves checksums and segmentation of what it sends over a veth to a network card that is
-// not there. The socket's PACKET_VNET_HDR says of each frame what is left to do, and receive() does
-// it, so that frames are what the wire would carry. (Switching the offloads off does not help: they
+// not there. The socket's PACKET_VNET_HDR says of each frame what is left to do, and so do we of
+// ours. Without offloads receive() does it, so that frames are what the wire would carry. (Switching the offloads off does not help: they
 // are those of the veth's other end, which may be in another namespace.)
 #pragma once
 #include <deque>
@@ -20,11 +20,13 @@ class PacketSocket : public Device {
  public:
   // `socket` is bound to `interface` and has PACKET_VNET_HDR on.
   PacketSocket(FileDescriptor socket, std::string interface, std::size_t mtu, MacAddress mac,
-               bool keep_large_frames);
+               bool offloads);
   std::string name() const override { return name_; }
   LinkKind link() const override { return LinkKind::kEthernet; }
   std::size_t mtu() const override { return mtu_; }
   MacAddress mac() const override { return mac_; }
+  Offloads offloads() const override;
+  void stop_offloads() override { offloads_ = false; }
   void receive(Instant now, std::size_t limit, std::vector<ReceivedFrame>& in) override;
   std::size_t send(Instant now, std::span<const OutgoingFrame> out) override;
   int poll_fd() const override { return socket_.get(); }
@@ -41,7 +43,7 @@ class PacketSocket : public Device {
   std::string name_;
   std::size_t mtu_;
   MacAddress mac_;
-  bool keep_large_frames_;
+  bool offloads_;
   std::unique_ptr<std::uint8_t[]> scratch_;  // frames as they come
   std::deque<ReceivedFrame> ready_;
   std::vector<Slice> pieces_;

@@ -39,10 +39,10 @@ std::string make_veth() {
   return "";
 }
 
-std::unique_ptr<Device> opened(bool keep_large_frames = false) {
+std::unique_ptr<Device> opened(bool offloads = false) {
   PacketOptions options;
   options.mac = kOurMac;
-  options.keep_large_frames = keep_large_frames;
+  options.offloads = offloads;
   auto device = open_packet_socket("veth1", options);
   EXPECT_TRUE(device) << device.error();
   return device ? std::move(*device) : nullptr;
@@ -157,7 +157,7 @@ class BulkReceiver {
     const auto ip = wire::parse_ip(frame.bytes.bytes().subspan(kEthernet));
     if (!ip || ip->protocol != 6) return;
     largest_frame = std::max<std::size_t>(largest_frame, frame.bytes.length);
-    const auto segment = wire::parse_tcp(*ip, frame.bytes.buffer, false);
+    const auto segment = wire::parse_tcp(*ip, frame.bytes.buffer, frame.checksum_vouched);
     if (!segment) {
       ++bad_checksums;
       return;

@@ -64,6 +64,35 @@ void set_tcp(const Layout& layout, std::size_t offset, bool last, MutableBytes f
 
 }  // namespace
 
+OffloadHeader offload_header(const OutgoingFrame& frame, LinkKind link) {
+  OffloadHeader header;
+  if (!frame.checksum_left()) return header;
+  constexpr std::uint8_t kCwr = 0x80;
+  const Bytes head = frame.head();
+  header.flags = OffloadHeader::kNeedsChecksum;
+  header.checksum_start = static_cast<std::uint16_t>(frame.tcp_offset());
+  header.checksum_offset = OutgoingFrame::kTcpChecksum;
+  if (frame.segment_size == 0) return header;
+  const bool v4 = head[link == LinkKind::kEthernet ? kEthernetHeader : 0] >> 4 == 4;
+  header.segmentation = v4 ? OffloadHeader::kTcp4 : OffloadHeader::kTcp6;
+  if ((head[frame.tcp_offset() + 13] & kCwr) != 0) {
+    header.segmentation |= OffloadHeader::kCongestionReduced;
+  }
+  header.header_length = static_cast<std::uint16_t>(head.size());
+  header.segment_size = frame.segment_size;
+  return header;
+}
+
+bool read_offload(const OffloadHeader& header, ReceivedFrame& frame) {
+  frame.checksum_vouched =
+      (header.flags & (OffloadHeader::kNeedsChecksum | OffloadHeader::kChecksumValid)) != 0;
+  frame.segment_size = 0;
+  const int kind = header.segmentation & ~OffloadHeader::kCongestionReduced;
+  if (kind == 0) return true;
+  frame.segment_size = header.segment_size;
+  return (kind == OffloadHeader::kTcp4 || kind == OffloadHeader::kTcp6) && header.segment_size > 0;
+}
+
 bool complete_checksum(MutableBytes frame, std::size_t start, std::size_t offset) {
   if (start + offset + 2 > frame.size()) return false;
   const std::uint64_t sum = wire::checksum_add(0, frame.subspan(start));

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "estab/buffer.h"
+#include "estab/device.h"
 
 namespace estab::dev {
 
@@ -15,6 +15,8 @@ struct OffloadHeader {
   static constexpr std::uint8_t kNeedsChecksum = 1;  // flags: checksum_start and _offset say where
   static constexpr std::uint8_t kChecksumValid = 2;  // flags: somebody verified it
   std::uint8_t flags = 0;
+  static constexpr std::uint8_t kTcp4 = 1, kTcp6 = 4;  // segmentation
+  static constexpr std::uint8_t kCongestionReduced = 0x80;
   std::uint8_t segmentation = 0;  // 0: none left to do
   std::uint16_t header_length = 0;
   std::uint16_t segment_size = 0;  // bytes of data in each
@@ -22,6 +24,13 @@ struct OffloadHeader {
   std::uint16_t checksum_offset = 0;
 };
 static_assert(sizeof(OffloadHeader) == 10);
+
+// The largest IP packet that is left to be cut.
+inline constexpr std::size_t kLargestPacket = 65535;
+// What Linux has to be told of a frame that it takes from us.
+OffloadHeader offload_header(const OutgoingFrame& frame, LinkKind link);
+// And what it told us: false when it left the frame in a way that we did not ask for.
+bool read_offload(const OffloadHeader& header, ReceivedFrame& frame);
 
 // Computes the checksum that covers `frame` from `start` on and is stored `offset` bytes after
 // `start`, where the pseudo-header's sum waits. False when these lie outside the frame.

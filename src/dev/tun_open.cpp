@@ -88,10 +88,18 @@ int attach(const FileDescriptor& queue, std::string& name, const TunOptions& opt
   ifreq request{};
   std::memcpy(request.ifr_name, name.data(), name.size());
   const int mode = options.link == LinkKind::kIp ? IFF_TUN : IFF_TAP;
-  request.ifr_flags = static_cast<short>(mode | IFF_NO_PI | (multi ? IFF_MULTI_QUEUE : 0));
+  request.ifr_flags =
+      static_cast<short>(mode | IFF_NO_PI | IFF_VNET_HDR | (multi ? IFF_MULTI_QUEUE : 0));
   if (::ioctl(queue.get(), TUNSETIFF, &request) < 0) return errno;
   name = request.ifr_name;
   return 0;
+}
+
+// Whether frames may be large and their checksums left from now on. An interface keeps what the
+// last one asked for.
+bool set_offloads(const FileDescriptor& queue, bool wanted) {
+  constexpr unsigned long kAll = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  return ::ioctl(queue.get(), TUNSETOFFLOAD, wanted ? kAll : 0UL) == 0 && wanted;
 }
 
 }  // namespace
@@ -126,9 +134,10 @@ tl::expected<Devices, std::string> open_tun_queues(const std::string& wanted, st
   if (!state) return Failure(fmt::format("{} went away while it was being opened", name));
   Devices devices;
   for (FileDescriptor& queue : attached) {
-    devices.push_back(
-        std::make_unique<TunDevice>(std::move(queue), name, options.link, state->mtu,
-                                    options.link == LinkKind::kEthernet ? mac : MacAddress{}));
+    const bool offloads = set_offloads(queue, options.offloads);
+    devices.push_back(std::make_unique<TunDevice>(
+        std::move(queue), name, options.link, state->mtu,
+        options.link == LinkKind::kEthernet ? mac : MacAddress{}, offloads));
   }
   return devices;
 }

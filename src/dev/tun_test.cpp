@@ -43,6 +43,9 @@ TEST(Tun, datagrams_of_linux_arrive_and_pings_are_answered) {
     if (std::string reason = no_tun(); !reason.empty()) return reason;
     auto device = configured();
     if (!device) return "";
+    EXPECT_TRUE(device->offloads().checksum);
+    device->stop_offloads();  // so that Linux computes the checksums
+    EXPECT_FALSE(device->offloads().checksum);
     EXPECT_EQ(device->name(), "tun0");
     EXPECT_EQ(device->mtu(), 1500u);
     for (const auto& [us, kernel] : {std::pair(kUs, kLinux), {kUs6, kLinux6}}) {
@@ -156,21 +159,26 @@ TEST(Tun, the_transmit_queue_is_raised) {
 TEST(Tun, the_mtu_is_set_and_a_raised_one_is_followed) {
   ESTAB_IN_NAMESPACE([]() -> std::string {
     if (std::string reason = no_tun(); !reason.empty()) return reason;
-    TunOptions options;
-    options.mtu = 1400;
-    auto device = configured(options);
-    if (!device) return "";
-    EXPECT_EQ(device->mtu(), 1400u);
-    EXPECT_TRUE(set_mtu("tun0", 9000));
-    EXPECT_TRUE(testing::send_udp(kUs, 9, std::string(8000, 'x')));
-    std::vector<ReceivedFrame> in;
-    device->receive(Instant{}, 1000, in);
-    EXPECT_EQ(device->dropped(), 1u);
-    EXPECT_EQ(device->mtu(), 9000u);
-    EXPECT_TRUE(testing::send_udp(kUs, 9, std::string(8000, 'x')));
-    const auto frame =
-        testing::wait_for(*device, [](Bytes bytes) { return bytes.size() == 8000 + 8 + 20; });
-    EXPECT_GT(frame.bytes.length, 0u);
+    for (const bool offloads : {false, true}) {
+      TunOptions options;
+      options.mtu = 1400;
+      options.offloads = offloads;
+      auto device = configured(options);
+      if (!device) return "";
+      EXPECT_EQ(device->offloads().checksum, offloads);
+      EXPECT_EQ(device->mtu(), 1400u);
+      EXPECT_TRUE(set_mtu("tun0", 9000));
+      EXPECT_TRUE(testing::send_udp(kUs, 9, std::string(8000, 'x')));
+      std::vector<ReceivedFrame> in;
+      device->receive(Instant{}, 1000, in);
+      // Without offloads there was no room for it.
+      EXPECT_EQ(device->dropped(), offloads ? 0u : 1u);
+      EXPECT_EQ(device->mtu(), 9000u);
+      EXPECT_TRUE(testing::send_udp(kUs, 9, std::string(8000, 'x')));
+      const auto frame =
+          testing::wait_for(*device, [](Bytes bytes) { return bytes.size() == 8000 + 8 + 20; });
+      EXPECT_GT(frame.bytes.length, 0u);
+    }
     return "";
   });
 }

@@ -14,6 +14,7 @@ struct Arrival {
   bool link_group = false;  // in a frame to a broadcast or multicast station address
   MacAddress station;       // that sent the frame
   bool checksum_vouched = false;
+  std::uint16_t segment_size = 0;  // ReceivedFrame::segment_size
   bool reassembled = false;
 };
 

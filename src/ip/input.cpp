@@ -28,6 +28,7 @@ void Input::receive_frame(Interface& interface, const ReceivedFrame& frame, Inst
   Arrival arrival;
   arrival.interface = interface.id;
   arrival.checksum_vouched = frame.checksum_vouched;
+  arrival.segment_size = frame.segment_size;
   arrival.bytes = frame.bytes;
   if (interface.link == LinkKind::kIp) {
     receive_packet(arrival, now, out);
@@ -131,6 +132,7 @@ void Input::receive_fragment(const Arrival& arrival, const wire::IpPacket& packe
   Arrival whole = arrival;
   whole.bytes = *outcome.whole;
   whole.checksum_vouched = false;
+  whole.segment_size = 0;
   whole.reassembled = true;
   receive_packet(whole, now, out);
 }
@@ -161,6 +163,7 @@ void Input::deliver_segment(const Arrival& arrival, const wire::IpPacket& packet
   segment.holder = arrival.bytes.buffer;
   segment.interface = arrival.interface;
   segment.checksum_vouched = arrival.checksum_vouched;
+  segment.segment_size = arrival.segment_size;
   if (!packet.options.empty()) segment.source_route = return_option(packet);
   out.segments.push_back(std::move(segment));
 }

@@ -14,6 +14,7 @@ Interface& Interfaces::add(Device& device) {
   added->device = &device;
   added->link = device.link();
   added->mac = device.mac();
+  added->offloads = device.offloads();
   interfaces_.push_back(std::move(added));
   return *interfaces_.back();
 }

@@ -15,6 +15,7 @@ struct Interface {
   Device* device = nullptr;
   LinkKind link = LinkKind::kIp;
   MacAddress mac;
+  Offloads offloads;
   std::vector<OutgoingFrame> pending;
 
   std::size_t mtu() const;  // at most what IP's length fields can say

@@ -33,6 +33,10 @@ class IpLayer::Impl {
         answers(tuning, counters, random, routes, output, secret),
         input(tuning, counters, routes, interfaces, output, answers) {}
 
+  // As one frame: `offloads` are those of the hop's device.
+  SendResult send(const NextHop& hop, const wire::IpPacket& header, const wire::Segment& segment,
+                  const Offloads& offloads, const Via& via, Instant now);
+
   RouteTable routes;
   Interfaces interfaces;
   Output output;
@@ -118,17 +122,40 @@ SendResult IpLayer::send(const wire::Segment& segment, const SendOptions& option
     header.options = on_wire->view();
     if (on_wire->first_hop != destination) via.first_hop = on_wire->first_hop;
   }
-  const std::size_t tcp_header = wire::tcp_header_size(segment);
+  const std::size_t size =
+      wire::ip_header_size(header) + wire::tcp_header_size(segment) + segment.payload.size();
   // Before the checksum runs over what cannot be sent.
-  if (wire::ip_header_size(header) + tcp_header + segment.payload.size() > 65535) {
-    return SendResult::kTooBig;
+  if (size > 65535) return SendResult::kTooBig;
+  const auto hop = impl_->output.route(header, via);
+  if (!hop) return SendResult::kNoRoute;
+  const Offloads offloads = impl_->output.offloads(*hop);
+  const bool whole = segment.count() == 1 || (offloads.checksum && offloads.segments >= size);
+  if (whole) return impl_->send(*hop, header, segment, offloads, via, now);
+  SendResult result = SendResult::kSent;
+  for (std::size_t n = 0; n < segment.count(); ++n) {
+    const wire::Segment one = wire::one_of(segment, n);
+    if (via.segment) via.segment->seq = one.seq;
+    result = impl_->send(*hop, header, one, offloads, via, now);
   }
+  return result;
+}
+
+SendResult IpLayer::Impl::send(const NextHop& hop, const wire::IpPacket& header,
+                               const wire::Segment& segment, const Offloads& offloads,
+                               const Via& via, Instant now) {
   OutgoingFrame frame;
-  wire::build_tcp(segment, frame.prepend(tcp_header));
+  std::uint8_t* to = frame.prepend(wire::tcp_header_size(segment));
+  if (offloads.checksum) {
+    wire::build_tcp_without_checksum(segment, to);
+    frame.leave_checksum();
+  } else {
+    wire::build_tcp(segment, to);
+  }
+  if (segment.count() > 1) frame.segment_size = segment.segment_size;
   for (std::size_t i = 0; i < segment.payload.pieces(); ++i) {
     frame.payload().push_back(segment.payload[i]);
   }
-  return impl_->output.send(header, std::move(frame), via, now);
+  return output.send_to(hop, header, std::move(frame), via, now);
 }
 
 std::vector<OutgoingFrame>& IpLayer::pending(InterfaceId id) {

@@ -105,6 +105,49 @@ TEST(IpLayerSend, a_device_that_takes_nothing_fills_its_queue) {
   EXPECT_EQ(b.count(Counter::EstabLinkSendDropped), 1u);
 }
 
+wire::Segment three_in_one(const char* from, const char* to) {
+  wire::Segment s = segment(from, to, 3000);
+  s.flags = wire::kAck | wire::kPsh;
+  s.segment_size = 1400;
+  return s;
+}
+
+TEST(IpLayerSend, what_stands_for_several_is_cut_where_the_device_does_not) {
+  for (const char* to : {"192.0.2.1", "fd00::9"}) {
+    Bench b;
+    const std::string from = b.ip.source_for(address(to))->to_string();
+    EXPECT_EQ(b.ip.send(three_in_one(from.c_str(), to), {}, b.now), SendResult::kSent);
+    const auto sent = b.sent();
+    ASSERT_EQ(sent.size(), 3u);
+    std::uint32_t seq = 0x01020304;
+    for (const Sent& packet : sent) {
+      const auto one = wire::parse_tcp(packet.ip, Buffer{}, false);
+      ASSERT_TRUE(one);
+      EXPECT_EQ(one->seq.value, seq);
+      EXPECT_EQ(one->has(wire::kPsh), &packet == &sent.back());
+      seq += one->length();
+    }
+    EXPECT_EQ(seq, 0x01020304 + 3000u);
+  }
+}
+
+TEST(IpLayerSend, what_stands_for_several_goes_to_a_device_that_cuts_as_one) {
+  for (const char* to : {"192.0.2.1", "fd00::9"}) {
+    Bench b(LinkKind::kIp, 1500, {.checksum = true, .segments = 65535});
+    const std::string from = b.ip.source_for(address(to))->to_string();
+    EXPECT_EQ(b.ip.send(three_in_one(from.c_str(), to), {}, b.now), SendResult::kSent);
+    ASSERT_EQ(b.ip.pending(b.id).size(), 1u);
+    const OutgoingFrame& frame = b.ip.pending(b.id)[0];
+    EXPECT_TRUE(frame.checksum_left());
+    EXPECT_EQ(frame.segment_size, 1400);
+    EXPECT_EQ(frame.count(), 3u);
+    EXPECT_EQ(frame.size(), frame.tcp_offset() + 20 + 3000);
+    wire::Segment wide = three_in_one(from.c_str(), to);
+    wide.segment_size = 1480;
+    EXPECT_EQ(b.ip.send(wide, {}, b.now), SendResult::kTooBig);
+  }
+}
+
 TEST(IpLayerLoopback, own_addresses_are_reached_inside) {
   Bench b;
   for (const char* own : {"127.0.0.1", "127.4.5.6", "10.0.0.2", "::1", "fd00::2"}) {

@@ -37,18 +37,33 @@ std::size_t Output::mtu_for(const IpAddress& destination, Instant now) const {
 SendResult Output::send(wire::IpPacket header, OutgoingFrame frame, const Via& via, Instant now) {
   const std::optional<NextHop> hop = route(header, via);
   if (!hop) return SendResult::kNoRoute;
-  std::size_t mtu = link_mtu(*hop);
-  if (hop->interface != InterfaceId::kLoopback) {
+  return send_to(*hop, header, std::move(frame), via, now);
+}
+
+Offloads Output::offloads(const NextHop& hop) const {
+  // What never leaves this memory cannot be corrupted on its way.
+  if (hop.interface == InterfaceId::kLoopback) return {.checksum = true, .segments = 0};
+  return interfaces_.find(hop.interface)->offloads;
+}
+
+SendResult Output::send_to(const NextHop& hop, wire::IpPacket header, OutgoingFrame frame,
+                           const Via& via, Instant now) {
+  std::size_t mtu = link_mtu(hop);
+  if (hop.interface != InterfaceId::kLoopback) {
     const std::optional<PathMtuCache::Path> path = paths_.find(header.destination, now);
     if (path && path->may_fragment && !via.df_stays) header.dont_fragment = false;
     // Routers of IPv6 fragment nothing, those of IPv4 only without DF.
     if (path && (header.dont_fragment || !header.is_v4())) mtu = std::min(mtu, path->mtu);
   }
-  if (wire::ip_header_size(header) + frame.size() > mtu) return SendResult::kTooBig;
+  if (wire::ip_header_size(header) + frame.largest() > mtu) return SendResult::kTooBig;
   // RFC 6864 4.1: the ID of an atomic datagram means nothing, so it tells nothing.
-  header.identification =
-      header.is_v4() && !header.dont_fragment ? ids_.next(header.destination) & 0xffff : 0;
-  return hand_over(header, *hop, std::move(frame), via, now);
+  header.identification = 0;
+  if (header.is_v4() && !header.dont_fragment) {
+    header.identification = ids_.next(header.destination) & 0xffff;
+    // The device counts on from the first.
+    for (std::size_t i = 1; i < frame.count(); ++i) ids_.next(header.destination);
+  }
+  return hand_over(header, hop, std::move(frame), via, now);
 }
 
 SendResult Output::hand_over(const wire::IpPacket& header, const NextHop& hop, OutgoingFrame frame,

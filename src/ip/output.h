@@ -36,6 +36,12 @@ class Output {
   // `frame` holds the upper layer's header and payload. `header` names the final destination, and
   // whether routers may fragment; the identification is chosen here.
   SendResult send(wire::IpPacket header, OutgoingFrame frame, const Via& via, Instant now);
+  // The same in two steps, for who has to know what the device does before the frame is made. The
+  // first counts the packet, and fails where there is no route.
+  std::optional<NextHop> route(const wire::IpPacket& header, const Via& via);
+  Offloads offloads(const NextHop& hop) const;
+  SendResult send_to(const NextHop& hop, wire::IpPacket header, OutgoingFrame frame, const Via& via,
+                     Instant now);
   // For answers whose size the asker chose: in as many fragments as the path's MTU makes necessary.
   SendResult send_fragmented(wire::IpPacket header, const Slice& payload, const Via& via,
                              Instant now);
@@ -50,7 +56,6 @@ class Output {
   const PathMtuCache& paths() const { return paths_; }
 
  private:
-  std::optional<NextHop> route(const wire::IpPacket& header, const Via& via);
   std::size_t link_mtu(const NextHop& hop) const;
   SendResult hand_over(const wire::IpPacket& header, const NextHop& hop, OutgoingFrame frame,
                        const Via& via, Instant now);

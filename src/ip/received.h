@@ -21,7 +21,8 @@ struct ReceivedSegment {
   wire::IpPacket packet;  // its `payload` and `options` lie in `holder`
   Buffer holder;
   InterfaceId interface = InterfaceId::kLoopback;
-  bool checksum_vouched = false;  // parse_tcp need not verify the TCP checksum
+  bool checksum_vouched = false;   // parse_tcp need not verify the TCP checksum
+  std::uint16_t segment_size = 0;  // wire::Segment::segment_size
   // The return route of a completed IPv4 source route: hand it unchanged to IpLayer::send as
   // SendOptions::ip_options (RFC 9293 3.9.2.1, MUST-53). Empty when there was none.
   std::vector<std::uint8_t> source_route;

@@ -31,11 +31,13 @@ inline Octets copy(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
 class RecordingDevice : public Device {
  public:
-  explicit RecordingDevice(LinkKind link, std::size_t mtu = 1500) : link_(link), mtu_(mtu) {}
+  explicit RecordingDevice(LinkKind link, std::size_t mtu = 1500, Offloads offloads = {})
+      : link_(link), mtu_(mtu), offloads_(offloads) {}
   std::string name() const override { return "rec0"; }
   LinkKind link() const override { return link_; }
   std::size_t mtu() const override { return mtu_; }
   MacAddress mac() const override { return mac_; }
+  Offloads offloads() const override { return offloads_; }
   void receive(Instant, std::size_t, std::vector<ReceivedFrame>&) override {}
   std::size_t send(Instant, std::span<const OutgoingFrame> out) override { return out.size(); }
 
@@ -44,6 +46,7 @@ class RecordingDevice : public Device {
  private:
   LinkKind link_;
   std::size_t mtu_;
+  Offloads offloads_;
   MacAddress mac_{{2, 0, 0, 0, 0, 2}};
 };
 
@@ -122,7 +125,8 @@ struct Sent {
 
 // 10.0.0.2/24 and fd00::2/64 behind one device, default routes by 10.0.0.1 and fd00::1.
 struct Bench {
-  explicit Bench(LinkKind link = LinkKind::kIp, std::size_t mtu = 1500) : device(link, mtu) {
+  explicit Bench(LinkKind link = LinkKind::kIp, std::size_t mtu = 1500, Offloads offloads = {})
+      : device(link, mtu, offloads) {
     id = ip.add_interface(device);
     done(ip.add_address(id, prefix("10.0.0.2/24")));
     done(ip.add_address(id, prefix("fd00::2/64")));

@@ -296,6 +296,26 @@ TEST(TraceText, functions_stand_below_the_move_and_as_arrays) {
   EXPECT_NE(trace_json(e).find("\"made_by\":[\"take_it() a.cpp:2\"]"), std::string::npos);
 }
 
+TEST(TraceText, a_narrow_terminal_gets_two_lines) {
+  TraceEvent e;
+  e.pid = 812;
+  e.command = "nginx";
+  e.tuple = {*Endpoint::parse("10.0.0.1:80"), *Endpoint::parse("10.0.0.2:45336")};
+  e.kind = TraceKind::Transition;
+  e.from = State::Established;
+  e.to = State::CloseWait;
+  e.event = Event::RcvFin;
+  e.arrow = 13;
+  e.in_state = std::chrono::microseconds(107);
+  TraceFormat format;
+  format.narrow = true;
+  EXPECT_EQ(trace_header(format), "");
+  const std::string lines = trace_line(e, format);
+  EXPECT_EQ(lines.substr(lines.find(' ')),
+            " nginx(812) 10.0.0.1:80 10.0.0.2:45336\n"
+            "    ESTABLISHED -> CLOSE-WAIT after 0.107 ms: 13 rcv FIN\n");
+}
+
 TEST(TraceText, names_from_outside_do_nothing_to_a_terminal_or_to_json) {
   TraceEvent e;
   e.pid = 1;

@@ -9,9 +9,13 @@ namespace estab::observe {
 struct TraceFormat {
   bool namespaces = false;  // a column with the namespace's inode number
   bool date = false;        // before the time of day
+  // Two lines for each event, as a terminal has no room for one: who, then what happened.
+  bool narrow = false;
 };
+// Columns that an event's line takes, as a rule.
+inline constexpr std::size_t kTraceColumns = 140;
 
-std::string trace_header(const TraceFormat& format);
+std::string trace_header(const TraceFormat& format);  // narrow: none
 // One line, its end included, and below it those of TraceEvent::code. What came from outside is escaped.
 std::string trace_line(const TraceEvent& event, const TraceFormat& format);
 // One JSON object on one line, its end included (docs/trace.md says what is in it).

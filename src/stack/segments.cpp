@@ -8,8 +8,9 @@
 namespace estab::stack {
 
 void Stack::Impl::on_received(const ip::ReceivedSegment& received, Instant now) {
-  counters_.add(Counter::TcpInSegs);
-  const auto segment = wire::parse_tcp(received.packet, received.holder, received.checksum_vouched);
+  auto segment = wire::parse_tcp(received.packet, received.holder, received.checksum_vouched);
+  if (segment) segment->segment_size = received.segment_size;
+  counters_.add(Counter::TcpInSegs, segment ? segment->count() : 1);
   if (!segment) {
     counters_.add(segment.error());
     counters_.add(Counter::TcpInErrs);

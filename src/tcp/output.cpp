@@ -17,7 +17,7 @@ wire::Segment make_segment(const FourTuple& tuple, wire::Flags flags, WireSeq se
 
 void push(wire::Segment&& segment, Context& context, bool again) {
   if (segment.has(wire::kRst)) context.counters.add(Counter::TcpOutRsts);
-  context.counters.add(again ? Counter::TcpRetransSegs : Counter::TcpOutSegs);
+  context.counters.add(again ? Counter::TcpRetransSegs : Counter::TcpOutSegs, segment.count());
   context.segments.push_back(std::move(segment));
 }
 

@@ -76,8 +76,15 @@ struct Segment {
   bool dont_fragment = true;
   TcpOptions options;
   Slices payload;  // up to 64 KB, in several pieces, both ways
+  // Above 0: it stands for several on the wire, of so many bytes of data each (the last may have
+  // fewer), with this one's header; FIN and PSH are the last one's, CWR the first one's.
+  std::uint16_t segment_size = 0;
 
   bool has(Flag f) const { return (flags & f) != 0; }
+  // How many segments it is on the wire.
+  std::size_t count() const {
+    return segment_size == 0 ? 1 : (payload.size() + segment_size - 1) / segment_size;
+  }
   // SEG.LEN: payload and the sequence numbers of SYN and FIN (RFC 9293 3.4).
   std::uint32_t length() const {
     return static_cast<std::uint32_t>(payload.size()) + (has(kSyn) ? 1u : 0u) +

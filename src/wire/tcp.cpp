@@ -105,7 +105,10 @@ Parsed<QuotedTcp> parse_quoted_tcp(Bytes first_bytes) {
       .source = Port{load16(at)}, .destination = Port{load16(at + 2)}, .seq = {load32(at + 4)}};
 }
 
-std::size_t build_tcp(const Segment& segment, std::uint8_t* to) {
+namespace {
+
+// All but the checksum, which is 0.
+std::size_t build_header(const Segment& segment, std::uint8_t* to) {
   const std::size_t header = kTcpHeader + build_tcp_options(fit_for(segment), to + kTcpHeader);
   assert(header <= kMaxTcpHeader && header % 4 == 0);
   store16(to, segment.tuple.local.port.value);
@@ -117,13 +120,42 @@ std::size_t build_tcp(const Segment& segment, std::uint8_t* to) {
   store16(to + 14, segment.window);
   store16(to + 16, 0);
   store16(to + 18, segment.urgent);
-  // MUST-2
-  std::uint64_t sum =
-      pseudo_header_sum(segment.tuple.local.address, segment.tuple.remote.address, kTcpProtocol,
-                        static_cast<std::uint32_t>(header + segment.payload.size()));
-  sum = checksum_add(checksum_add(sum, Bytes(to, header)), segment.payload);
-  store16(to + 16, checksum_fold(sum));
   return header;
+}
+
+std::uint64_t pseudo_sum(const Segment& segment, std::size_t header) {
+  return pseudo_header_sum(segment.tuple.local.address, segment.tuple.remote.address, kTcpProtocol,
+                           static_cast<std::uint32_t>(header + segment.payload.size()));
+}
+
+}  // namespace
+
+// MUST-2
+std::size_t build_tcp(const Segment& segment, std::uint8_t* to) {
+  const std::size_t header = build_header(segment, to);
+  const std::uint64_t sum = checksum_add(pseudo_sum(segment, header), Bytes(to, header));
+  store16(to + 16, checksum_fold(checksum_add(sum, segment.payload)));
+  return header;
+}
+
+std::size_t build_tcp_without_checksum(const Segment& segment, std::uint8_t* to) {
+  const std::size_t header = build_header(segment, to);
+  const std::uint16_t complement = checksum_fold(pseudo_sum(segment, header));
+  store16(to + 16, static_cast<std::uint16_t>(~complement));
+  return header;
+}
+
+Segment one_of(const Segment& segment, std::size_t n) {
+  const std::size_t size = segment.segment_size;
+  const std::size_t from = n * size;
+  const bool last = from + size >= segment.payload.size();
+  Segment one = segment;
+  one.segment_size = 0;
+  one.seq.value += static_cast<std::uint32_t>(from);
+  one.payload = segment.payload.sub(from, size);
+  if (!last) one.flags &= static_cast<Flags>(~(kFin | kPsh));
+  if (n > 0) one.flags &= static_cast<Flags>(~kCwr);  // RFC 3168 6.1.2
+  return one;
 }
 
 std::size_t tcp_header_size(const Segment& segment) { return tcp_header_size(fit_for(segment)); }

@@ -30,6 +30,10 @@ Parsed<QuotedTcp> parse_quoted_tcp(Bytes first_bytes);
 // multiple of 4; returns how many. The payload itself is not written. Options that only a SYN
 // carries are left out of other segments (MUST-65). Equal to tcp_header_size(segment).
 std::size_t build_tcp(const Segment& segment, std::uint8_t* to);
+// The same with the pseudo-header's sum where the checksum goes, for a device to complete.
+std::size_t build_tcp_without_checksum(const Segment& segment, std::uint8_t* to);
+// The `n`th of those that a segment stands for; n < count().
+Segment one_of(const Segment& segment, std::size_t n);
 std::size_t tcp_header_size(const Segment& segment);
 std::size_t tcp_header_size(const TcpOptions& options);  // every option that is set, counted
 

@@ -1,6 +1,7 @@
 #include "wire/tcp.h"
 
 #include "wire/bytes.h"
+#include "wire/checksum.h"
 #include "wire/test_packets.h"
 
 namespace estab::wire {
@@ -174,6 +175,38 @@ TEST(Tcp, payload_is_shared_with_the_holder) {
   ASSERT_TRUE(copied);
   EXPECT_NE(copied->payload[0].bytes().data(), holder.data() + 40);
   EXPECT_TRUE(std::ranges::equal(copied->payload[0].bytes(), bytes_of("010203040506070809")));
+}
+
+TEST(Tcp, one_that_stands_for_several_is_cut_as_a_card_would) {
+  Segment s = plain(kAck | kPsh | kFin | kCwr);
+  s.segment_size = 4;
+  s.payload.append(Slice::copy_of(bytes_of("01 02 03 04 05 06")));
+  s.payload.append(Slice::copy_of(bytes_of("07 08 09")));
+  ASSERT_EQ(s.count(), 3u);
+  std::vector<std::uint8_t> all;
+  for (std::size_t n = 0; n < 3; ++n) {
+    const Segment one = one_of(s, n);
+    EXPECT_EQ(one.count(), 1u);
+    EXPECT_EQ(one.seq.value, s.seq.value + 4 * n);
+    EXPECT_EQ(one.has(kFin), n == 2);
+    EXPECT_EQ(one.has(kPsh), n == 2);
+    EXPECT_EQ(one.has(kCwr), n == 0);
+    const std::size_t before = all.size();
+    all.resize(before + one.payload.size());
+    one.payload.copy_to(all.data() + before);
+  }
+  EXPECT_EQ(all, bytes_of("010203040506070809"));
+}
+
+TEST(Tcp, a_left_checksum_is_the_pseudo_headers_sum) {
+  Segment s = plain();
+  s.payload.append(Slice::copy_of(bytes_of("01 02 03")));
+  auto bytes = segment_bytes(s);
+  const auto whole = bytes;
+  EXPECT_EQ(build_tcp_without_checksum(s, bytes.data()), kTcpHeader);
+  // What the card does: sums all of it, the field included, and complements.
+  store16(bytes.data() + 16, checksum_fold(checksum_add(0, bytes)));
+  EXPECT_EQ(bytes, whole);
 }
 
 TEST(Tcp, a_segment_of_64_kilobytes) {
