@@ -1,6 +1,7 @@
 // The life of a full connection within the stack: what is done after each touch of it, and how it
 // goes.
 #include "stack/impl.h"
+#include "wire/tcp.h"
 
 namespace estab::stack {
 
@@ -41,6 +42,17 @@ void Stack::Impl::after_transmit(ConnectionEntry& entry, Instant now) {
   rearm(entry);
 }
 
+// What the core sends in one go leaves as few packets as a device can cut, each for one system call.
+void Stack::Impl::join_runs() {
+  if (out_segments_.size() < 2) return;
+  std::size_t last = 0;
+  for (std::size_t i = 1; i < out_segments_.size(); ++i) {
+    if (wire::join(out_segments_[last], out_segments_[i])) continue;
+    if (++last != i) out_segments_[last] = std::move(out_segments_[i]);
+  }
+  out_segments_.resize(last + 1);
+}
+
 void Stack::Impl::drain(ConnectionEntry& entry, Instant now) {
   tcp::Connection& c = entry.connection;
   const tcp::Settings& settings = c.settings();
@@ -49,6 +61,7 @@ void Stack::Impl::drain(ConnectionEntry& entry, Instant now) {
   bool no_route = false;
   bool too_big = false;
   WireSeq seq;
+  join_runs();
   for (const wire::Segment& s : out_segments_) {
     const ip::SendResult result = emit(s, with, now);
     if (result == ip::SendResult::kNoRoute) {

@@ -211,6 +211,7 @@ class Stack::Impl {
   ConnectionEntry* by_index(std::uint32_t index) const;
   void settle(ConnectionEntry& entry, Instant now);
   void after_transmit(ConnectionEntry& entry, Instant now);
+  void join_runs();
   void drain(ConnectionEntry& entry, Instant now);
   void account(ConnectionEntry& entry);
   void tell(ConnectionEntry& entry);

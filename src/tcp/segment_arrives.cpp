@@ -23,7 +23,7 @@ constexpr Duration kTimestampAge = std::chrono::hours(24 * 24);  // RFC 7323 5.5
 
 bool Connection::on_segment(const wire::Segment& segment, Context& context) {
   bool passed = false;
-  ++segs_in_;
+  segs_in_ += static_cast<std::uint32_t>(segment.count());
   cause_ = segment.flags;
   switch (state_) {
     case State::Closed:

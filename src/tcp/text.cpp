@@ -30,7 +30,7 @@ void Connection::process_text(const wire::Segment& segment, Context& context) {
     if (segment.length() == 0) context.counters.add(Counter::TcpExtTCPPureAcks);
     return;
   }
-  ++data_segs_in_;
+  data_segs_in_ += static_cast<std::uint32_t>(segment.count());
   last_data_received_ = context.now;
   if (ecn_.received(segment)) quick_acks_ = std::max(quick_acks_, 2);
   queue_text(segment, seq, context);

@@ -145,6 +145,29 @@ std::size_t build_tcp_without_checksum(const Segment& segment, std::uint8_t* to)
   return header;
 }
 
+bool join(Segment& first, const Segment& next) {
+  constexpr Flags kLastOnly = kFin | kPsh;
+  constexpr Flags kAlone = kSyn | kRst | kUrg;
+  constexpr std::size_t kMost = 65535 - kMaxTcpHeader - 60;  // IPv4's longest header
+  const std::size_t size = first.segment_size == 0 ? first.payload.size() : first.segment_size;
+  const std::size_t length = first.payload.size();
+  if (next.payload.empty() || next.payload.size() > size || next.count() > 1) return false;
+  if (length % size != 0 || length + next.payload.size() > kMost) return false;
+  if ((first.flags & (kLastOnly | kAlone)) != 0 || (next.flags & (kAlone | kCwr)) != 0)
+    return false;
+  if (((first.flags & ~kCwr) | (next.flags & kLastOnly)) != next.flags) return false;
+  if (first.seq.value + length != next.seq.value || !(first.tuple == next.tuple)) return false;
+  if (first.ack != next.ack || first.window != next.window || first.tos != next.tos ||
+      first.ttl != next.ttl || first.dont_fragment != next.dont_fragment ||
+      !(first.options == next.options)) {
+    return false;
+  }
+  first.segment_size = static_cast<std::uint16_t>(size);
+  for (std::size_t i = 0; i < next.payload.pieces(); ++i) first.payload.append(next.payload[i]);
+  first.flags |= next.flags & kLastOnly;
+  return true;
+}
+
 Segment one_of(const Segment& segment, std::size_t n) {
   const std::size_t size = segment.segment_size;
   const std::size_t from = n * size;

@@ -34,6 +34,9 @@ std::size_t build_tcp(const Segment& segment, std::uint8_t* to);
 std::size_t build_tcp_without_checksum(const Segment& segment, std::uint8_t* to);
 // The `n`th of those that a segment stands for; n < count().
 Segment one_of(const Segment& segment, std::size_t n);
+// The other way: makes `next`, which follows it, a part of `first`. False, and nothing done, where
+// one_of() would not give both again, or it would become longer than a packet can be.
+bool join(Segment& first, const Segment& next);
 std::size_t tcp_header_size(const Segment& segment);
 std::size_t tcp_header_size(const TcpOptions& options);  // every option that is set, counted
 

@@ -198,6 +198,62 @@ TEST(Tcp, one_that_stands_for_several_is_cut_as_a_card_would) {
   EXPECT_EQ(all, bytes_of("010203040506070809"));
 }
 
+TEST(Tcp, joined_segments_come_apart_as_they_were) {
+  Segment s = plain(kAck | kPsh | kFin | kCwr);
+  s.options.timestamps = Timestamps{1, 2};
+  s.segment_size = 4;
+  s.payload.append(Slice::copy_of(bytes_of("01 02 03 04 05 06 07 08 09")));
+  Segment joined = one_of(s, 0);
+  ASSERT_TRUE(join(joined, one_of(s, 1)));
+  ASSERT_TRUE(join(joined, one_of(s, 2)));
+  EXPECT_EQ(joined.flags, s.flags);
+  EXPECT_EQ(joined.segment_size, 4);
+  ASSERT_EQ(joined.payload.size(), 9u);
+  std::vector<std::uint8_t> bytes(9);
+  joined.payload.copy_to(bytes.data());
+  EXPECT_EQ(bytes, bytes_of("010203040506070809"));
+  EXPECT_FALSE(join(joined, one_of(s, 2)));  // the last was the last
+}
+
+TEST(Tcp, only_what_comes_apart_again_is_joined) {
+  Segment first = plain();
+  first.payload.append(Slice::copy_of(bytes_of("01 02 03 04")));
+  Segment next = first;
+  next.seq.value += 4;
+  const auto joins = [&](const Segment& a, const Segment& b) {
+    Segment copy = a;
+    return join(copy, b);
+  };
+  EXPECT_TRUE(joins(first, next));
+  EXPECT_FALSE(joins(next, first));
+  const auto refuses = [&](auto&& change) {
+    Segment other = next;
+    change(other);
+    return !joins(first, other);
+  };
+  EXPECT_TRUE(refuses([](Segment& s) { s.seq.value += 1; }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.ack.value += 1; }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.window += 1; }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.tos = 1; }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.flags |= kUrg; }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.flags |= kRst; }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.flags |= kCwr; }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.flags |= kEce; }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.options.timestamps = Timestamps{1, 1}; }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.payload.clear(); }));
+  EXPECT_TRUE(refuses([](Segment& s) { s.payload.append(Slice::copy_of(bytes_of("05"))); }));
+  Segment pushed = first;
+  pushed.flags |= kPsh;
+  EXPECT_FALSE(joins(pushed, next));
+  Segment empty = plain();
+  EXPECT_FALSE(joins(empty, first));
+  Segment large = plain();
+  large.payload.append(Slice::copy_of(std::vector<std::uint8_t>(40000)));
+  Segment second = large;
+  second.seq.value += 40000;
+  EXPECT_FALSE(joins(large, second));
+}
+
 TEST(Tcp, a_left_checksum_is_the_pseudo_headers_sum) {
   Segment s = plain();
   s.payload.append(Slice::copy_of(bytes_of("01 02 03")));
