@@ -267,6 +267,7 @@ class Connection {
   SendLimits::Kind limited_by() const;
   bool send_one(Context& context);  // the next new segment; false: nothing may go
   bool retransmit_one(bool forced, Context& context);  // what is lost; false: nothing, or no room
+  void join_following(SentSegments::Index i, SeqNum begin, std::int64_t window);
   void send_fresh(std::int64_t length, bool fin, Context& context);
   void send_again(SentSegments::Index i, Context& context);
   void count_copy(std::int64_t length);

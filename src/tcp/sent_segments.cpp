@@ -162,6 +162,21 @@ void SentSegments::split(Index i, SeqNum seq) {
   rebuild(all);
 }
 
+void SentSegments::join(Index i, SeqNum edge) {
+  const auto joins = [&](Index j) { return j != end_ && !at(j).sacked && at(j).end <= edge; };
+  if (!joins(i + 1)) return;
+  std::vector<SentSegment> all;
+  for (Index j = begin_; j != end_; ++j) {
+    all.push_back(at(j));
+    if (j != i) continue;
+    for (; joins(j + 1); ++j) {
+      all.back().end = at(j + 1).end;
+      all.back().ever_resent = all.back().ever_resent || at(j + 1).ever_resent;
+    }
+  }
+  rebuild(all);
+}
+
 // What is left of one that was too long goes with the next, if that one was, too.
 void SentSegments::limit_length(std::int64_t most) {
   std::vector<SentSegment> all;

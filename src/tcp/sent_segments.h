@@ -63,6 +63,8 @@ class SentSegments {
   // Cuts segment i in two at `seq`, or all that are longer than `most`: the path became narrower.
   void split(Index i, SeqNum seq);
   void limit_length(std::int64_t most);
+  // Makes those behind segment i a part of it, as far as they end up to `edge` and none was SACKed.
+  void join(Index i, SeqNum edge);
 
   // In the order of time.
   bool has_timed() const { return timed_ > 0; }

@@ -76,6 +76,20 @@ TEST(SentSegments, cut_where_the_path_became_narrower) {
   EXPECT_EQ(s[s.begin() + 3].end, at(140));
 }
 
+TEST(SentSegments, what_follows_is_joined_up_to_an_edge_or_a_sack) {
+  SentSegments s = flight(5);  // of 100 each
+  s.mark_lost(s.begin());
+  s.mark_sacked(s.begin() + 3);
+  s.join(s.begin(), at(150));
+  EXPECT_EQ(s.segments(), 5u);
+  s.join(s.begin(), at(500));
+  EXPECT_EQ(s.segments(), 3u);
+  EXPECT_EQ(s[s.begin()].end, at(300));
+  EXPECT_TRUE(s[s.begin()].lost);
+  EXPECT_EQ(s.in_flight(), 1u);
+  EXPECT_EQ(s.next_lost(), s.begin());
+}
+
 TEST(SentSegments, what_was_believed_can_be_taken_back) {
   SentSegments s = flight(4);
   s.mark_lost(1);

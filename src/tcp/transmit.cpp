@@ -135,6 +135,7 @@ bool Connection::retransmit_one(bool forced, Context& context) {
   if (sent_[i].end - begin > most) sent_.split(i, begin + most);
   most = send_accounting_.cut(begin, sent_[i].end) - begin;  // MSG_EOR
   if (sent_[i].end - begin > most) sent_.split(i, begin + most);
+  join_following(i, begin, window);
   context.counters.add(recovery_.state == CaState::Loss ? Counter::TcpExtTCPSlowStartRetrans
                                                         : Counter::TcpExtTCPFastRetrans);
   const bool head = i == sent_.begin();
@@ -143,6 +144,16 @@ bool Connection::retransmit_one(bool forced, Context& context) {
   // The first one has a whole timeout again.
   if (head && timer_ != Timer::Reordering) restart_timeout(context);
   return true;
+}
+
+// Small segments go again as one, as far as one has room (RFC 9293 3.8.6.2, as Linux does).
+void Connection::join_following(SentSegments::Index i, SeqNum begin, std::int64_t window) {
+  if (sent_[i].end - begin >= effective_mss()) return;
+  const SeqNum data_end = fin_sent_ ? fin_seq() : snd_nxt_;
+  const SeqNum most = std::min(data_end, begin + std::min(effective_mss(), window));
+  SeqNum edge = send_accounting_.cut(begin, most);  // MSG_EOR
+  if (fin_sent_ && edge == fin_seq() && window > edge - begin) edge += 1;
+  sent_.join(i, edge);
 }
 
 // The next segment of new data, with the FIN when it follows at once.
