@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <iterator>
+#include <thread>
 
 #include "observe/duration_text.h"
 #include "observe/escape.h"
@@ -70,6 +71,11 @@ class Cells {
     ends_.push_back(text_.size());
   }
   std::string print(const SsFormat& format) const;
+  friend void share_widths(Cells& a, Cells& b) {
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      a.widest_[i] = b.widest_[i] = std::max(a.widest_[i], b.widest_[i]);
+    }
+  }
 
  private:
   std::string text_;
@@ -299,12 +305,34 @@ void append_ss_memory(std::string& to, const Detail& detail) {
   }
 }
 
+// The second half is drawn by a thread of its own where rows are many, as looking up names (which has
+// one answer a process) is not asked for.
 std::string ss_table(const std::vector<Connection>& connections, const SsFormat& format) {
-  Names names;
-  Cells cells(connections.size());
-  if (format.header) put_header(cells);
-  for (const Connection& c : connections) put_row(cells, c, format, names);
-  return cells.print(format);
+  constexpr std::size_t kMany = 20'000;
+  const std::size_t rows = connections.size();
+  const bool halves = rows >= kMany && format.numeric && !format.resolve && !format.extended &&
+                      std::thread::hardware_concurrency() > 1;
+  const std::size_t middle = halves ? rows / 2 : rows;
+  Cells first(middle);
+  Cells second(rows - middle);
+  if (format.header) put_header(first);
+  const auto put = [&](Cells& cells, std::size_t begin, std::size_t end) {
+    Names names;
+    for (std::size_t i = begin; i < end; ++i) put_row(cells, connections[i], format, names);
+  };
+  if (!halves) {
+    put(first, 0, rows);
+    return first.print(format);
+  }
+  std::thread putting([&] { put(second, middle, rows); });
+  put(first, 0, middle);
+  putting.join();
+  share_widths(first, second);
+  std::string below;
+  std::thread printing([&] { below = second.print(format); });
+  std::string table = first.print(format);
+  printing.join();
+  return table + below;
 }
 
 }  // namespace estab::observe

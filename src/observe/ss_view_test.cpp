@@ -70,6 +70,23 @@ TEST(SsView, netid_state_and_header_come_and_go_as_in_ss) {
   EXPECT_EQ(ss_table(one, format), "0 128 0.0.0.0:2024 0.0.0.0:*\n");
 }
 
+TEST(SsView, many_rows_are_drawn_as_few_are) {
+  const Connection narrow = made("10.0.0.1:1", "10.0.0.2:2", State::Established);
+  const Connection wide = made("100.100.100.100:50000", "[fd00::1]:2", State::TimeWait);
+  SsFormat format;
+  format.numeric = true;
+  const std::string few = ss_table({narrow, wide}, format);  // header, narrow, wide
+  const std::size_t second = few.find('\n') + 1;
+  const std::size_t third = few.find('\n', second) + 1;
+  constexpr std::size_t kRows = 30'000;
+  std::vector<Connection> all(kRows, narrow);
+  all.back() = wide;
+  std::string expected = few.substr(0, second);
+  for (std::size_t i = 0; i + 1 < kRows; ++i) expected += few.substr(second, third - second);
+  expected += few.substr(third);
+  EXPECT_TRUE(ss_table(all, format) == expected);
+}
+
 TEST(SsView, timers_read_as_in_ss) {
   EXPECT_EQ(ss_timer_text(119min + 59s), "119min");
   EXPECT_EQ(ss_timer_text(117s), "1min57sec");
