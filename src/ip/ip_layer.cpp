@@ -135,7 +135,8 @@ SendResult IpLayer::send(const wire::Segment& segment, const SendOptions& option
   for (std::size_t n = 0; n < segment.count(); ++n) {
     const wire::Segment one = wire::one_of(segment, n);
     if (via.segment) via.segment->seq = one.seq;
-    result = impl_->send(*hop, header, one, offloads, via, now);
+    const SendResult one_result = impl_->send(*hop, header, one, offloads, via, now);
+    if (one_result != SendResult::kSent) result = one_result;  // the sender has to hear of it
   }
   return result;
 }

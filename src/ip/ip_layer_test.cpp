@@ -131,6 +131,14 @@ TEST(IpLayerSend, what_stands_for_several_is_cut_where_the_device_does_not) {
   }
 }
 
+// The last one may be small enough to fit where the others did not: that is told all the same.
+TEST(IpLayerSend, of_several_one_that_is_too_big_is_told) {
+  Bench b;
+  wire::Segment s = segment("10.0.0.2", "192.0.2.1", 1600);
+  s.segment_size = 1480;
+  EXPECT_EQ(b.ip.send(s, {}, b.now), SendResult::kTooBig);
+}
+
 TEST(IpLayerSend, what_stands_for_several_goes_to_a_device_that_cuts_as_one) {
   for (const char* to : {"192.0.2.1", "fd00::9"}) {
     Bench b(LinkKind::kIp, 1500, {.checksum = true, .segments = 65535});
