@@ -21,14 +21,6 @@ struct Sender : OneEnd {
     inject({.seq = peer_next, .ack = kUna + acked});
     return take().size();
   }
-  tcp::Info look() { return c.info(world.tuning, world.now); }
-  void time_out() {
-    const std::uint64_t before = world.count(Counter::TcpExtTCPTimeouts);
-    while (world.count(Counter::TcpExtTCPTimeouts) == before) {
-      drop_output();
-      run_until(c.deadline());
-    }
-  }
 };
 
 // proves: RFC5681-2-1, RFC5681-3-1, RFC5681-3.1-1, RFC5681-3.1-6

@@ -41,19 +41,6 @@ struct Flight : OneEnd {
             .ack = kUna + acked,
             .options = o});
   }
-  std::vector<std::uint32_t> sent() {
-    std::vector<std::uint32_t> all;
-    for (const auto& s : take()) all.push_back(s.seq.value - kUna);
-    return all;
-  }
-  void time_out() {
-    const std::uint64_t before = world.count(Counter::TcpExtTCPTimeouts);
-    while (world.count(Counter::TcpExtTCPTimeouts) == before) {
-      drop_output();
-      run_until(c.deadline());
-    }
-  }
-  tcp::Info look() { return c.info(world.tuning, world.now); }
 
   std::vector<wire::Segment> first;
   std::uint32_t stamp = 0;

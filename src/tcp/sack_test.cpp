@@ -115,19 +115,6 @@ struct Sender : OneEnd {
     for (const auto& [b, e] : blocks) absolute.emplace_back(kUna + b, kUna + e);
     inject({.seq = peer_next, .ack = kUna + acked, .options = sack(absolute)});
   }
-  std::vector<std::uint32_t> sent() {
-    std::vector<std::uint32_t> all;
-    for (const auto& s : take()) all.push_back(s.seq.value - kUna);
-    return all;
-  }
-  void time_out() {
-    const std::uint64_t before = world.count(Counter::TcpExtTCPTimeouts);
-    while (world.count(Counter::TcpExtTCPTimeouts) == before) {
-      drop_output();
-      run_until(c.deadline());
-    }
-  }
-  tcp::Info look() { return c.info(world.tuning, world.now); }
 };
 
 // proves: RFC2018-5-1

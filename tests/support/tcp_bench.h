@@ -159,9 +159,25 @@ class OneEnd {
     transmit();
   }
 
+  // Until the next retransmission timeout; what went out before it is lost.
+  void time_out() {
+    const std::uint64_t before = world.count(Counter::TcpExtTCPTimeouts);
+    while (world.count(Counter::TcpExtTCPTimeouts) == before) {
+      drop_output();
+      run_until(c.deadline());
+    }
+  }
+  tcp::Info look() { return c.info(world.tuning, world.now); }
+
   // --- output ---
   std::vector<wire::Segment> take() { return std::exchange(world.segments, {}); }
   void drop_output() { world.segments.clear(); }
+  // Where what went out begins, counted from the first byte after the SYN.
+  std::vector<std::uint32_t> sent() {
+    std::vector<std::uint32_t> all;
+    for (const auto& s : take()) all.push_back(s.seq.value - (kIss + 1));
+    return all;
+  }
   wire::Segment expect_one() {
     auto all = take();
     EXPECT_EQ(all.size(), 1u) << print(all);
