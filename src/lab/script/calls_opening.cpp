@@ -74,7 +74,7 @@ PreparedCall prepare_accept(const Arguments& args) {
     if (live < 0) return;
     Conversation* accepted = sockets.unaccepted(endpoint_of(*peer).port);
     if (accepted == nullptr) throw CallFailure("unable to find socket matching accept() call");
-    sockets.refuse_duplicate(script_fd);
+    // As packetdrill, which lets an accepted descriptor take the name of one still open.
     accepted->script_fd = script_fd;
     accepted->live_fd = static_cast<int>(live);
   };
