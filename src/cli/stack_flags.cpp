@@ -68,12 +68,7 @@ Tuning tuning_of(const StackFlags& flags) {
     const auto loaded = load_knobs(tuning, text.str());
     if (!loaded) throw WrongUse("--tuning-file " + flags.tuning_file + ": " + loaded.error());
   }
-  for (const std::string& item : flags.tune) {
-    const std::size_t at = item.find('=');
-    if (at == item.npos) throw WrongUse("--tune: expected NAME=VALUE, not '" + item + "'");
-    const auto set = set_knob(tuning, item.substr(0, at), item.substr(at + 1));
-    if (!set) throw WrongUse("--tune: " + set.error());
-  }
+  tune(tuning, flags.tune);
   return tuning;
 }
 
@@ -144,6 +139,15 @@ std::unique_ptr<Device> open_device(const StackFlags& flags) {
 }
 
 }  // namespace
+
+void tune(Tuning& tuning, const std::vector<std::string>& items) {
+  for (const std::string& item : items) {
+    const std::size_t at = item.find('=');
+    if (at == item.npos) throw WrongUse("--tune: expected NAME=VALUE, not '" + item + "'");
+    const auto set = set_knob(tuning, item.substr(0, at), item.substr(at + 1));
+    if (!set) throw WrongUse("--tune: " + set.error());
+  }
+}
 
 void StackFlags::add_to(CLI::App& verb) {
   const std::string group = "The stack";

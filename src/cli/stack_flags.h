@@ -49,6 +49,9 @@ class SignalWatch {
   bool asked_ = false;
 };
 
+// Each of `items`, "NAME=VALUE", into `tuning`. Throws WrongUse.
+void tune(Tuning& tuning, const std::vector<std::string>& items);
+
 // Drives the stack until no connection has anything left to say (TIME-WAIT and listeners do not
 // count) or `patience` is over.
 void drain(Stack& stack, const StackFlags& flags, Duration patience);

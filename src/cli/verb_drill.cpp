@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "cli/command.h"
+#include "cli/stack_flags.h"
 #include "lab/script/drill.h"
 
 namespace estab::cli {
@@ -21,6 +22,7 @@ struct DrillFlags {
   std::string ip_version;
   std::vector<std::string> defines;
   std::vector<std::string> options;
+  std::vector<std::string> tune;
   bool check_ecr = false;
   bool quiet = false;
 };
@@ -60,6 +62,7 @@ lab::DrillOptions drill_options(const DrillFlags& flags) {
   lab::DrillOptions options;
   options.seed = flags.seed;
   options.check_timestamp_echo = flags.check_ecr;
+  tune(options.tuning, flags.tune);
   for (const std::string& word : flags.options) options.options.push_back(option_of(word));
   for (const std::string& define : flags.defines) {
     const std::size_t equals = define.find('=');
@@ -171,6 +174,10 @@ void add_drill(CLI::App& app, const Chosen& chosen) {
   verb->add_option("--option", flags->options,
                    "one of the language's --NAME=VALUE, whatever a script says; may come again")
       ->type_name("NAME[=VALUE]")
+      ->allow_extra_args(false);
+  verb->add_option("--tune", flags->tune,
+                   "a knob of `estab tuning`, for where a script says nothing of it; repeatable")
+      ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   verb->add_option("-D,--define", flags->defines, "a word of the script and what stands for it")
       ->type_name("NAME=VALUE")

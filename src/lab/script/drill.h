@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "estab/tuning.h"
 #include "lab/script/ast.h"
 #include "lab/script/lexer.h"
 #include "lab/script/script_capture.h"
@@ -19,6 +20,7 @@ struct DrillOptions {
   std::string folder = ".";             // what its commands' paths are relative to
   std::vector<ScriptOption> options{};  // win over the script's own
   Definitions definitions{};            // --define of the command line: likewise
+  Tuning tuning{};                      // of the stack, before the script's commands
   std::uint64_t seed = 1;
   bool check_timestamp_echo = false;  // packetdrill itself does not compare outbound `ecr`
   ScriptCapture* capture = nullptr;   // gets each packet; not owned

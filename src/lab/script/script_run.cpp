@@ -7,6 +7,9 @@
 namespace estab::lab {
 namespace {
 
+// No event takes no time: what answers at once would else tie with what a script says comes first.
+constexpr Duration kEventTakes = std::chrono::microseconds(1);
+
 std::string_view name_of(const Event& event) {
   if (std::holds_alternative<PacketSpec>(event.what)) return "inbound packet";
   if (std::holds_alternative<CallSpec>(event.what)) return "system call start";
@@ -27,6 +30,7 @@ ScriptRun::ScriptRun(const DrillOptions& options, const ScriptSettings& settings
       next_port_(static_cast<std::uint16_t>(40000 + options.seed % 10000)) {}
 
 void ScriptRun::make_host() {
+  tuning_ = options_.tuning;
   commands_.set_target({[this](const std::string& name, const std::string& value) {
                           return set_knob(tuning_, name, value);
                         },
@@ -60,6 +64,7 @@ std::string ScriptRun::run() {
   for (const Event& event : script_.events) {
     if (const std::string wrong = time_.next(event, now()); !wrong.empty()) mismatch(event, wrong);
     run_event(event);
+    host_->advance_to(host_->now() + kEventTakes);
     look_at_pending();
   }
   await_pending();
